@@ -1,0 +1,40 @@
+# make demo: set up, prove the small suite, print the gap table.
+# make test: set up, lint, type check, test.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+LINKS := $(addprefix .typing/expertcache/,$(wildcard *.py) py.typed formulations heuristics instances reports)
+
+.PHONY: demo test lint types benchmark clean
+
+demo: $(VENV)/installed
+	$(BIN)/expertcache study small \
+	  --methods milp,successive,greedy,popularity,random,cloud-only --output demo
+
+test: lint types
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# Type checkers do not follow the mapping of the root to the package: links do.
+types: $(VENV)/installed-test $(LINKS)
+	$(BIN)/mypy -p expertcache
+
+.typing/expertcache/%:
+	@mkdir -p $(@D)
+	@ln -sfn ../../$* $@
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) .typing demo

@@ -1,0 +1,1 @@
+"""Which experts of Mixture-of-Experts models to cache on which edge servers."""

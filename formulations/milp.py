@@ -1,0 +1,110 @@
+"""Method `milp`: an exact model, solved by HiGHS."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import pyomo.environ as pyo
+
+from ..instances.instance import Instance
+from ..instances.placement import Placement
+from ..instances.solution import StoppedBy
+from ..method import Limits, Method, Outcome
+from .assignment import assignment_model
+from .coverage import coverage_model
+from .highs import LinearModel, run_highs
+from .threshold import threshold_model
+
+Formulation = Literal["coverage", "threshold", "assignment"]
+
+FORMULATIONS: dict[Formulation, Callable[[Instance], pyo.ConcreteModel]] = {
+    "coverage": coverage_model,
+    "threshold": threshold_model,
+    "assignment": assignment_model,
+}
+
+
+def milp(
+    instance: Instance,
+    *,
+    limits: Limits,
+    seed: int,
+    formulation: Formulation = "coverage",
+    start: Placement | None = None,
+    progress: bool = False,
+) -> Outcome:
+    """Solve an explicit mixed-integer model with HiGHS.
+
+    Parameters
+    ----------
+    instance : Instance
+    limits : Limits
+        Time (building included), nodes, relative gap of the latency, threads.
+    seed : int
+        HiGHS' random seed.
+    formulation : {"coverage", "threshold", "assignment"}
+        All three have the same optimum; `coverage` is the smallest.
+    start : Placement, optional
+        A feasible placement for HiGHS to begin with.
+    progress : bool
+        Show HiGHS' log on stderr if that is a terminal.
+
+    Returns
+    -------
+    Outcome
+        Its ``meta`` has the sizes of the model, the nodes, and the seconds of each step.
+    """
+    began = time.perf_counter()
+    deadline = limits.deadline()
+    model = FORMULATIONS[formulation](instance)
+    built = time.perf_counter()
+    linear = LinearModel.from_pyomo(model)
+    handed = time.perf_counter()
+    item_of = {id(variable): (n, instance.item(*rest)) for (n, *rest), variable in model.x.items()}
+    placed = [item_of.get(id(column)) for column in linear.columns]
+    meta = {
+        "formulation": formulation,
+        "columns": len(linear.columns),
+        "rows": len(linear.row_lower),
+        "build_seconds": built - began,
+        "hand_over_seconds": handed - built,
+    }
+    if deadline.passed():
+        return Outcome(None, StoppedBy.TIME, meta=meta)
+    result = run_highs(
+        linear,
+        limits=dataclasses.replace(limits, time_s=max(deadline.remaining_s(), 1e-3)),
+        seed=seed,
+        start=None if start is None else _column_values(placed, start),
+        progress=progress,
+    )
+    stopped_by = result.stopped_by
+    if stopped_by is StoppedBy.PROOF and limits.gap > 0:
+        # HiGHS calls any allowed gap optimal.
+        stopped_by = StoppedBy.GAP
+    placement = None
+    if result.values is not None:
+        cached = np.zeros((instance.servers, instance.items), dtype=np.bool_)
+        for pair, value in zip(placed, result.values, strict=True):
+            if pair is not None:
+                cached[pair] = value > 0.5
+        placement = Placement(cached)
+    return Outcome(
+        placement,
+        stopped_by,
+        max(result.bound, 0.0),
+        meta | {"nodes": result.nodes, "solver_seconds": result.seconds},
+    )
+
+
+def _column_values(placed: list[tuple[int, int] | None], placement: Placement) -> dict[int, float]:
+    """Values of the placement columns."""
+    cached = placement.cached
+    return {k: float(cached[pair]) for k, pair in enumerate(placed) if pair is not None}
+
+
+METHOD = Method("milp", "exact model, solved by HiGHS", milp, uses_seed=True)

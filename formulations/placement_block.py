@@ -1,0 +1,86 @@
+"""What all exact models share: the placement variables and the capacities."""
+
+from __future__ import annotations
+
+from math import gcd
+
+import numpy as np
+import pyomo.environ as pyo
+from pyomo.core.expr.numeric_expr import LinearExpression
+
+from ..instances.errors import UnsupportedError
+from ..instances.instance import BoolArray, Instance
+
+#: Larger models are refused: they would not fit in memory, let alone be solved.
+MAX_ROWS = 1_000_000
+
+#: A placement variable's index: server, model, layer, expert.
+Index = tuple[int, int, int, int]
+
+
+def new_model(name: str) -> pyo.ConcreteModel:
+    """Empty model with the objective still to come."""
+    return pyo.ConcreteModel(name=name)
+
+
+def add_placement(model: pyo.ConcreteModel, instance: Instance) -> dict[tuple[int, int], pyo.Var]:
+    """Add ``x[server, model, layer, expert]`` and ``capacity[server]`` to a model.
+
+    Only pairs that can help get a variable: some user requests the item, and the server is faster
+    for that user than the device and the cloud.
+
+    Returns
+    -------
+    dict
+        The variable of each such (server, item).
+    """
+    server, item = np.nonzero(useful_pairs(instance))
+    columns = (
+        server,
+        instance.item_model[item],
+        instance.item_layer[item],
+        instance.item_expert[item],
+    )
+    index: list[Index] = list(zip(*(column.tolist() for column in columns), strict=True))
+    model.x = pyo.Var(index, domain=pyo.Binary)
+    variables = [model.x[key] for key in index]
+    sizes = instance.item_bytes[item]
+    # Whole multiples of the common divisor keep the rows exact.
+    unit = gcd(*sizes.tolist()) or 1
+    model.capacity = pyo.Constraint(range(instance.servers))
+    for n in range(instance.servers):
+        mine = np.flatnonzero(server == n)
+        weights = (sizes[mine] // unit).tolist()
+        room = int(instance.capacity_bytes[n]) // unit
+        if sum(weights) > room:
+            members = [variables[k] for k in mine.tolist()]
+            model.capacity[n] = (None, linear(weights, members), room)
+    return dict(zip(zip(server.tolist(), item.tolist(), strict=True), variables, strict=True))
+
+
+def useful_pairs(instance: Instance) -> BoolArray:
+    """Pairs that can lower some latency; bool [N, I]."""
+    requests = instance.requests
+    asked = np.zeros((instance.users, instance.items + 1), dtype=np.bool_)
+    rows = requests.rate > 0
+    asked[requests.user[rows][:, None], instance.request_items[rows]] = True
+    device = instance.device_latency_s()
+    useful = np.zeros((instance.servers, instance.items), dtype=np.bool_)
+    for n in range(instance.servers):
+        faster = instance.server_latency_s[:, n][:, instance.item_model] < device
+        useful[n] = (asked[:, :-1] & faster).any(axis=0)
+    return useful
+
+
+def linear(coefficients: list[float], variables: list[pyo.Var], constant: float = 0.0) -> object:
+    """Linear expression made at once; Pyomo's sums of many terms are several times slower."""
+    return LinearExpression(constant=constant, linear_coefs=coefficients, linear_vars=variables)
+
+
+def check_rows(rows: int, formulation: str) -> None:
+    """Refuse a model that is too large, before it is built."""
+    if rows > MAX_ROWS:
+        raise UnsupportedError(
+            f"the {formulation} model would have {rows} rows, the limit is {MAX_ROWS}; "
+            "take a heuristic or a smaller instance"
+        )

@@ -1,0 +1,20 @@
+"""Baseline: each server caches random experts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..instances.instance import Instance
+from ..method import Limits, Method, Outcome
+from .fill import fill
+
+
+def random(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
+    """Fill each server with experts in random order, skipping those that no longer fit."""
+    rng = np.random.default_rng(seed)
+    return Outcome(
+        fill(instance, [rng.permutation(instance.items) for _ in range(instance.servers)])
+    )
+
+
+METHOD = Method("random", "baseline: random experts", random, uses_seed=True)

@@ -1,0 +1,86 @@
+"""The table of published MoE models: what their experts cost in bytes and arithmetic."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from .errors import InputError
+from .instance import Model
+
+#: Bits per parameter. mxfp4 holds 32 values of 4 bits and a shared scale of 8 bits.
+PRECISION_BITS = {"fp32": 32.0, "bf16": 16.0, "fp8": 8.0, "mxfp4": 4.25, "int4": 4.0}
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """One row of the table, from the model's published configuration.
+
+    Attributes
+    ----------
+    name : str
+    layers, experts, top_k : int
+        MoE layers, routed experts of each layer, experts that one token activates.
+    hidden, expert_ffn : int
+        Width of the residual stream and inner width of one expert.
+    gated : bool
+        Three matrices (gate, up, down) rather than two.
+    params_per_expert : int
+        Parameters, biases included; shared experts are not counted, they stay on the device.
+    note, source : str
+    """
+
+    name: str
+    layers: int
+    experts: int
+    top_k: int
+    hidden: int
+    expert_ffn: int
+    gated: bool
+    params_per_expert: int
+    note: str
+    source: str
+
+    def expert_bytes(self, precision: str = "bf16") -> int:
+        """Bytes of one expert at a precision of `PRECISION_BITS`."""
+        if precision not in PRECISION_BITS:
+            raise InputError(f"unknown precision {precision!r}, known: {', '.join(PRECISION_BITS)}")
+        return -int(-self.params_per_expert * PRECISION_BITS[precision] // 8)
+
+    def model(self, precision: str = "bf16") -> Model:
+        """The model as an instance needs it."""
+        return Model(self.name, self.layers, self.experts, self.top_k, self.expert_bytes(precision))
+
+
+@cache
+def model_table() -> dict[str, ModelCard]:
+    """All models by name, in the table's order."""
+    text = files(__package__).joinpath("models.csv").read_text(encoding="utf-8")
+    counts = ("layers", "experts", "top_k", "hidden", "expert_ffn", "params_per_expert")
+    cards = {}
+    for row in csv.DictReader(text.splitlines()):
+        numbers = {name: int(row[name]) for name in counts}
+        cards[row["name"]] = ModelCard(
+            name=row["name"],
+            gated=row["gated"] == "yes",
+            note=row["note"],
+            source=row["source"],
+            **numbers,
+        )
+    return cards
+
+
+def model_card(name: str) -> ModelCard:
+    """Look a model up.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown; the message lists the known ones.
+    """
+    table = model_table()
+    if name not in table:
+        raise InputError(f"unknown model {name!r}, known: {', '.join(table)}")
+    return table[name]

@@ -1,0 +1,179 @@
+"""What a generated instance is made from: every quantity with its unit and its source."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+import msgspec
+
+from .errors import InputError
+from .model_table import PRECISION_BITS, ModelCard, model_card
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Parameters of generated instances.
+
+    "Assumed" marks a default without a published source. Link times are those of `links`.
+
+    Parameters
+    ----------
+    models : tuple of str
+        Names from the model table; user u runs model ``u mod M``.
+    layers, experts, top_k : int, optional
+        Replace the models' own numbers, to make smaller instances.
+    precision : str
+        Of the experts' weights, a key of `PRECISION_BITS`.
+    servers, users : int
+    area_m : float
+        Side of the square in which servers and users are drawn uniformly, in metres (assumed).
+    capacity : float
+        Storage of each server as a share of the bytes of all experts (assumed).
+    local : int
+        Experts of each layer that a device keeps: those its user needs most (assumed).
+    skew : float
+        Zipf exponent of the experts' popularity; 0 is uniform (assumed; measured traces lie
+        between nearly 0 for Mixtral and about 1 for gpt-oss).
+    coactivation : float
+        0: experts come together only by popularity. c > 0: every pair of the same random group of
+        top_k experts multiplies a set's odds by exp(c), while the popularity of each expert stays
+        the same (exactly where all sets are enumerated, see `max_sets`).
+    user_concentration : float
+        Total mass of the Dirichlet law from which each user draws their own law of the sets, around
+        the common one: large is alike, ``inf`` is equal (assumed).
+    max_sets : int
+        Up to so many expert sets of a layer are enumerated; where there are more, this many draws
+        make the support.
+    tokens : int, optional
+        Count the sets of so many drawn tokens for each user and layer, instead of using the
+        probabilities themselves: sparse sets.
+    radius_m : float
+        Range of the radio link in metres (assumed).
+    carrier_hz, bandwidth_hz : float
+        Band n78 at 3.5 GHz; 20 MHz for one user (assumed).
+    user_power_dbm : float
+        23 dBm, power class 3 of 3GPP TS 38.101-1.
+    server_power_dbm : float
+        33 dBm (assumed, a small cell).
+    noise_figure_db : float
+        7 dB over the thermal -174 dBm/Hz (assumed).
+    access_s : float
+        Scheduling delay of the radio access, each way, in seconds (assumed).
+    fallback_bps : float
+        Wide-area rate of a user with no server in range, in bit/s (assumed).
+    backhaul_reach_m : float
+        Servers this near to the user's nearest server are reached through it, in metres (assumed).
+    backhaul_hop_s, backhaul_bps : float
+        Delay of that hop each way, in seconds, and its rate in bit/s (assumed).
+    cloud_s : float
+        Delay from the network's edge to the cloud, each way, in seconds (assumed).
+    activation_bits : int
+        Bits for one value of the hidden state on the link (bf16).
+    device_flops, device_bytes_per_s : float
+        Arithmetic in FLOP/s and memory bandwidth in B/s of a user's device (assumed; 51.2 GB/s is
+        LPDDR5-6400 with 64 bits).
+    server_flops, server_bytes_per_s : float
+        Of an edge server (data sheet of the NVIDIA L4: 121e12 FLOP/s dense bf16, 300 GB/s).
+    cloud_flops, cloud_bytes_per_s : float
+        Of the cloud (data sheet of the NVIDIA H100 SXM: 989e12 FLOP/s dense bf16, 3.35 TB/s).
+    """
+
+    models: tuple[str, ...] = ("mixtral-8x7b",)
+    layers: int | None = None
+    experts: int | None = None
+    top_k: int | None = None
+    precision: str = "bf16"
+    servers: int = 5
+    users: int = 20
+    area_m: float = 1000.0
+    capacity: float = 0.2
+    local: int = 0
+    skew: float = 0.8
+    coactivation: float = 1.0
+    user_concentration: float = 50.0
+    max_sets: int = 300
+    tokens: int | None = None
+    radius_m: float = 300.0
+    carrier_hz: float = 3.5e9
+    bandwidth_hz: float = 20e6
+    user_power_dbm: float = 23.0
+    server_power_dbm: float = 33.0
+    noise_figure_db: float = 7.0
+    access_s: float = 1e-3
+    fallback_bps: float = 20e6
+    backhaul_reach_m: float = 600.0
+    backhaul_hop_s: float = 2e-3
+    backhaul_bps: float = 10e9
+    cloud_s: float = 20e-3
+    activation_bits: int = 16
+    device_flops: float = 4e12
+    device_bytes_per_s: float = 51.2e9
+    server_flops: float = 121e12
+    server_bytes_per_s: float = 300e9
+    cloud_flops: float = 989e12
+    cloud_bytes_per_s: float = 3.35e12
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise InputError("models: at least one")
+        cards = self.cards()
+        if self.precision not in PRECISION_BITS:
+            raise InputError(
+                f"precision: unknown {self.precision!r}, known: {', '.join(PRECISION_BITS)}"
+            )
+        may_be_zero = {"capacity", "local", "skew", "coactivation", "backhaul_reach_m"}
+        may_be_infinite = {"user_concentration", "radius_m", "backhaul_reach_m"}
+        any_sign = {"user_power_dbm", "server_power_dbm", "noise_figure_db"}
+        for spec in dataclasses.fields(self):
+            value = getattr(self, spec.name)
+            if isinstance(value, str | tuple) or value is None:
+                continue
+            if math.isnan(value) or (math.isinf(value) and spec.name not in may_be_infinite):
+                raise InputError(f"{spec.name}: must be finite")
+            if spec.name not in any_sign and not (
+                value > 0 or (value == 0 and spec.name in may_be_zero)
+            ):
+                least = ">=" if spec.name in may_be_zero else ">"
+                raise InputError(f"{spec.name}: must be {least} 0")
+        for card in cards:
+            if card.top_k > card.experts:
+                raise InputError(f"top_k: {card.top_k} exceeds the {card.experts} experts")
+            if self.local > card.experts:
+                raise InputError(f"local: {self.local} exceeds the {card.experts} experts")
+        # Beyond these the law of the sets overflows.
+        if self.skew > 20 or self.coactivation > 20:
+            raise InputError("skew and coactivation: must be <= 20")
+
+    def cards(self) -> tuple[ModelCard, ...]:
+        """The models' cards with `layers`, `experts` and `top_k` replaced where given."""
+        changes = {
+            name: value
+            for name in ("layers", "experts", "top_k")
+            if (value := getattr(self, name)) is not None
+        }
+        for name, value in changes.items():
+            if value < 1:
+                raise InputError(f"{name}: must be >= 1")
+        return tuple(dataclasses.replace(model_card(name), **changes) for name in self.models)
+
+    def replace(self, **changes: Any) -> Scenario:
+        """Copy with some fields changed; values may be strings, as on a command line.
+
+        Raises
+        ------
+        InputError
+            If a field is unknown or a value does not fit it.
+        """
+        types = get_type_hints(Scenario)
+        values = {}
+        for name, value in changes.items():
+            if name not in types:
+                raise InputError(f"unknown scenario field {name!r}, known: {', '.join(types)}")
+            try:
+                values[name] = msgspec.convert(value, types[name], strict=False)
+            except msgspec.ValidationError as error:
+                raise InputError(f"{name}: {error}") from None
+        return dataclasses.replace(self, **values)

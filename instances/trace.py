@@ -1,0 +1,276 @@
+"""Instances from recorded routing: every token's experts in every layer."""
+
+from __future__ import annotations
+
+import dataclasses
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from .arrays import sums, unique_rows
+from .errors import InputError
+from .generate import build_instance, checked_seed, scenario_fields
+from .instance import FloatArray, Instance, IntArray, Requests
+from .model_table import model_table
+from .scenario import Scenario
+from .sites import draw_geography
+from .storage import decode, read_bytes
+
+_MAX_TRACE_BYTES = 8 * 2**30
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A recorded trace.
+
+    Attributes
+    ----------
+    expert_ids : int array [T, L, K]
+        Experts of every token in every layer, distinct inside a row.
+    category : int array [T]
+        Category of every token.
+    categories : tuple of str
+    has_sequences : bool
+        Whether the file tells the sequence of each token.
+    """
+
+    expert_ids: IntArray
+    category: IntArray
+    categories: tuple[str, ...]
+    has_sequences: bool = True
+
+
+class _Sequence(msgspec.Struct):
+    category: str
+
+
+def read_trace(path: str | Path, sequences: str | Path | None = None) -> Trace:
+    """Read a trace and the categories of its sequences.
+
+    Parameters
+    ----------
+    path : path
+        ``.npz`` with ``expert_ids`` [tokens, layers, K] and, optionally, ``sequence`` [tokens].
+    sequences : path, optional
+        JSON list of objects with a ``category``; the position in the list is the sequence number.
+        Without it, or without ``sequence`` in the trace, all tokens are of one category, ``all``.
+
+    Raises
+    ------
+    InputError
+        If a file is unusable; the message names the array, the token and the layer.
+    """
+    arrays = _load(path)
+    ids = arrays["expert_ids"]
+    if ids.ndim != 3 or ids.dtype.kind not in "iu" or 0 in ids.shape:
+        raise InputError(f"{path}: expert_ids: expected whole numbers [tokens, layers, K]")
+    if ids.min() < 0:
+        raise InputError(f"{path}: expert_ids: a negative expert")
+    ordered = np.sort(ids, axis=2)
+    repeated = np.argwhere((ordered[:, :, 1:] == ordered[:, :, :-1]).any(axis=2))
+    if len(repeated):
+        token, layer = repeated[0]
+        raise InputError(f"{path}: expert_ids[{token}, {layer}]: an expert is repeated")
+    sequence = arrays.get("sequence")
+    if sequence is None or sequences is None:
+        whole = np.zeros(len(ids), dtype=np.int64)
+        return Trace(ids, whole, ("all",), sequence is not None)
+    if sequence.shape != (len(ids),) or sequence.dtype.kind not in "iu":
+        raise InputError(f"{path}: sequence: expected whole numbers [{len(ids)}]")
+    rows = decode(sequences, read_bytes(sequences), list[_Sequence])
+    if sequence.min() < 0 or sequence.max() >= len(rows):
+        raise InputError(f"{path}: sequence: {sequences} has {len(rows)} sequences only")
+    names, code = np.unique([row.category for row in rows], return_inverse=True)
+    # Only categories that the trace really has.
+    used, category = np.unique(code[sequence], return_inverse=True)
+    return Trace(ids, category, tuple(str(name) for name in names[used]))
+
+
+def import_trace(
+    trace: Trace,
+    scenario: Scenario,
+    sites: str | Path,
+    points: str | Path,
+    *,
+    seed: int,
+    max_sets: int | None = None,
+    source: str = "",
+    name: str | None = None,
+) -> Instance:
+    """Build an instance from a trace over recorded positions.
+
+    Each user follows one category: the categories in random order, one user after the other,
+    begun again when there are more users. A user's rates are the counted shares of the expert sets
+    among the tokens of the category, divided by the number of users, so that each layer's rates sum
+    to 1.
+
+    Parameters
+    ----------
+    trace : Trace
+    scenario : Scenario
+        With one model; its `layers` cut the trace to its first layers. Fields about popularity
+        are not used.
+    sites, points : path
+        See `draw_geography`.
+    seed : int
+    max_sets : int, optional
+        Keep only so many sets of each layer, those most frequent over all users. Rates stay as
+        they are, and ``meta`` records the share of the tokens that is covered.
+    source, name : str, optional
+
+    Raises
+    ------
+    InputError
+        If the trace does not fit the model.
+    """
+    scenario = _fitted(scenario, trace)
+    geography = draw_geography(
+        sites, points, servers=scenario.servers, users=scenario.users, seed=seed
+    )
+    rng = np.random.default_rng([checked_seed(seed), 2])
+    C = len(trace.categories)
+    user_category = np.resize(rng.permutation(C), scenario.users)
+    parts, covered = [], []
+    layers = scenario.layers or trace.expert_ids.shape[1]
+    for layer in range(layers):
+        rows, share = _layer_rows(trace, layer, user_category, max_sets)
+        parts.append(rows)
+        covered.append(share)
+    user = np.concatenate([part.user for part in parts])
+    order = np.argsort(user, kind="stable")
+    requests = Requests(
+        user=user[order],
+        model=np.zeros(len(user), dtype=np.int32),
+        layer=np.concatenate([part.layer for part in parts])[order],
+        experts=np.concatenate([part.experts for part in parts])[order],
+        rate=np.concatenate([part.rate for part in parts])[order],
+    )
+    model = scenario.models[0]
+    tokens = np.bincount(trace.category, minlength=C)
+    return build_instance(
+        scenario,
+        geography.server_position_m,
+        geography.user_position_m,
+        requests=requests,
+        name=name or f"{model}-trace-n{scenario.servers}-u{scenario.users}-s{seed}",
+        description=f"Recorded routing of {model} over recorded sites",
+        server_names=geography.server_names,
+        meta={
+            "generator": "trace",
+            "seed": seed,
+            "trace": {
+                "source": source,
+                "tokens": len(trace.expert_ids),
+                "user_category": [trace.categories[c] for c in user_category],
+                "user_tokens": tokens[user_category].tolist(),
+                "max_sets": max_sets,
+                "covered_share": {
+                    "mean": float(np.mean(covered)) if covered else 1.0,
+                    "layers": covered,
+                },
+            },
+            "geography": geography.meta,
+            "assumed": "sites and points are drawn at random; users are equally active; link times "
+            "and compute follow the scenario; fields of the scenario about popularity are unused",
+            "scenario": scenario_fields(scenario),
+        },
+    )
+
+
+def matching_model(trace: Trace) -> str:
+    """Name the model of the table that a trace fits: same layers and K, fewest experts.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    _, layers, top_k = trace.expert_ids.shape
+    experts = int(trace.expert_ids.max()) + 1
+    fitting = [
+        card
+        for card in model_table().values()
+        if card.layers == layers and card.top_k == top_k and card.experts >= experts
+    ]
+    if not fitting:
+        raise InputError(
+            f"no known model has {layers} layers, top-{top_k} and at least {experts} experts; "
+            "name one with --model"
+        )
+    return min(fitting, key=lambda card: card.experts).name
+
+
+def _load(path: str | Path) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise InputError(f"{path}: not an .npz file")
+            assert file.zip is not None
+            if sum(entry.file_size for entry in file.zip.infolist()) > _MAX_TRACE_BYTES:
+                raise InputError(f"{path}: larger than {_MAX_TRACE_BYTES} bytes")
+            if "expert_ids" not in file.files:
+                raise InputError(f"{path}: has no array 'expert_ids'")
+            return {name: file[name] for name in ("expert_ids", "sequence") if name in file.files}
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or 'not an .npz file'}") from None
+    except (ValueError, EOFError, MemoryError, zipfile.BadZipFile, AttributeError) as error:
+        raise InputError(f"{path}: not an .npz file of plain arrays ({error})") from None
+
+
+def _fitted(scenario: Scenario, trace: Trace) -> Scenario:
+    """Return the scenario with the trace's layers, after checking that its model fits."""
+    _, layers, top_k = trace.expert_ids.shape
+    if len(scenario.models) != 1:
+        raise InputError("models: a trace is of one model")
+    card = scenario.cards()[0]
+    if scenario.layers is not None and scenario.layers > layers:
+        raise InputError(f"layers: the trace has {layers}, not {scenario.layers}")
+    if card.top_k != top_k:
+        raise InputError(f"expert_ids: {top_k} experts a layer, but {card.name} has {card.top_k}")
+    if trace.expert_ids.max() >= card.experts:
+        raise InputError(
+            f"expert_ids: expert {int(trace.expert_ids.max())}, but {card.name} has {card.experts}"
+        )
+    return dataclasses.replace(scenario, layers=scenario.layers or layers)
+
+
+def _layer_rows(
+    trace: Trace, layer: int, user_category: IntArray, max_sets: int | None
+) -> tuple[Requests, float]:
+    """Request rows of one layer, and the share of the users' tokens that they cover."""
+    C = len(trace.categories)
+    # The narrow dtype of the file sorts several times faster.
+    sets, code = unique_rows(np.sort(trace.expert_ids[:, layer], axis=1))
+    key, count = np.unique(trace.category * len(sets) + code, return_counts=True)
+    category, set_number = key // len(sets), key % len(sets)
+    share: FloatArray = count / np.bincount(trace.category, minlength=C)[category]
+    covered = 1.0
+    if max_sets is not None:
+        weight = share * np.bincount(user_category, minlength=C)[category]
+        total = sums(set_number, weight, len(sets))
+        kept = np.zeros(len(sets), dtype=np.bool_)
+        kept[np.argsort(-total, kind="stable")[:max_sets]] = True
+        covered = float(total[kept].sum() / total.sum()) if total.sum() else 1.0
+        keep = kept[set_number]
+        category, set_number, share = category[keep], set_number[keep], share[keep]
+    # Rows are sorted by category: each user takes their category's stretch.
+    first = np.searchsorted(category, user_category, side="left")
+    size = np.searchsorted(category, user_category, side="right") - first
+    user = np.repeat(np.arange(len(user_category)), size)
+    row = np.arange(len(user)) + np.repeat(first - (np.cumsum(size) - size), size)
+    return (
+        Requests(
+            user=user.astype(np.int32),
+            model=np.zeros(len(user), dtype=np.int32),
+            layer=np.full(len(user), layer, dtype=np.int32),
+            experts=sets[set_number[row]].astype(np.int32),
+            rate=share[row] / max(len(user_category), 1),
+        ),
+        covered,
+    )

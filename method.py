@@ -1,0 +1,152 @@
+"""What a solution method is: limits in, outcome out."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+import msgspec
+
+from .instances.errors import InputError
+from .instances.instance import Instance
+from .instances.placement import Placement
+from .instances.solution import StoppedBy
+
+#: Keyword arguments of a method's function that are not options of its own.
+_COMMON = ("limits", "seed", "start", "progress")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a method has to stop, at the latest.
+
+    Parameters
+    ----------
+    time_s : float
+        Wall time in seconds.
+    nodes : int, optional
+        Nodes of a branch-and-bound tree.
+    gap : float
+        Relative gap between incumbent and dual bound at which a proof may stop.
+    threads : int
+        Threads of a solver.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    time_s: float = math.inf
+    nodes: int | None = None
+    gap: float = 0.0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.time_s > 0:
+            raise InputError(f"time limit: must be > 0 seconds, got {self.time_s}")
+        if self.nodes is not None and self.nodes < 0:
+            raise InputError(f"node limit: must be >= 0, got {self.nodes}")
+        if not 0 <= self.gap < math.inf:
+            raise InputError(f"gap: must be >= 0 and finite, got {self.gap}")
+        if not 1 <= self.threads <= 1024:
+            raise InputError(f"threads: must be between 1 and 1024, got {self.threads}")
+
+    def deadline(self) -> Deadline:
+        """Start the clock."""
+        return Deadline(time.monotonic() + self.time_s)
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A moment of the monotonic clock."""
+
+    at: float
+
+    def remaining_s(self) -> float:
+        """Seconds left, 0 when it is over."""
+        return max(0.0, self.at - time.monotonic())
+
+    def passed(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self.at
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a method hands back; its value is left to the evaluator.
+
+    Attributes
+    ----------
+    placement : Placement or None
+    stopped_by : StoppedBy
+        `StoppedBy.PROOF` claims optimality.
+    bound_latency_s : float, optional
+        A lower bound on the latency of every placement, in seconds.
+    meta : mapping
+        Anything else worth telling, as JSON values.
+    """
+
+    placement: Placement | None
+    stopped_by: StoppedBy = StoppedBy.FINISHED
+    bound_latency_s: float | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A named method.
+
+    Parameters
+    ----------
+    name, summary : str
+    run : callable
+        ``run(instance, *, limits, seed, **options) -> Outcome``. Its further keyword arguments are
+        the method's options, with their types and defaults; ``start`` makes it accept a placement,
+        ``progress`` a wish to see how far it is.
+    unsupported : callable, optional
+        Says what is wrong with an instance that the method cannot treat, or None.
+    uses_seed : bool
+        Whether the seed changes anything.
+    """
+
+    name: str
+    summary: str
+    run: Callable[..., Outcome]
+    unsupported: Callable[[Instance], str | None] = lambda _: None
+    uses_seed: bool = False
+
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """Keyword arguments of `run`."""
+        return inspect.signature(self.run).parameters
+
+    def option_defaults(self) -> dict[str, Any]:
+        """Return the method's own options with their defaults."""
+        own = list(self.parameters().values())[1:]
+        return {p.name: p.default for p in own if p.name not in _COMMON}
+
+    def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Options converted to their types; values may be strings, as on a command line.
+
+        Raises
+        ------
+        InputError
+            If an option is unknown or its value does not fit.
+        """
+        types = get_type_hints(self.run)
+        known = self.option_defaults()
+        converted = {}
+        for name, value in given.items():
+            if name not in known:
+                raise InputError(
+                    f"{self.name} has no option {name!r}, it has: {', '.join(known) or 'none'}"
+                )
+            try:
+                converted[name] = msgspec.convert(value, types[name], strict=False)
+            except msgspec.ValidationError as error:
+                raise InputError(f"{self.name}: option {name}: {error}") from None
+        return converted

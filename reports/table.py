@@ -1,0 +1,51 @@
+"""The gap table: what each method reaches, as a share of the optimal saving."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+
+def gap_table(rows: pd.DataFrame) -> str:
+    """Summarise the rows of a study.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As in ``results.csv``.
+
+    Returns
+    -------
+    str
+        One line for each method, in the study's order: mean and smallest ratio for K = 1 and for
+        K >= 2, the share of cells that reach the optimum, of those compared with a proved
+        optimum, the mean latency gap and the median time.
+    """
+    lines = []
+    for method, cells in rows.groupby("method", sort=False):
+        proved = cells["reference"] == "optimum"
+        line: dict[str, object] = {"method": method, "cells": len(cells)}
+        for label, mine in (("K=1", cells["top_k"] == 1), ("K>=2", cells["top_k"] > 1)):
+            ratio = cells.loc[mine, "ratio"]
+            line[f"{label} mean"] = _number(ratio.mean())
+            line[f"{label} min"] = _number(ratio.min())
+        line["optimal"] = _percent((cells["ratio"] >= 1 - 1e-6).mean())
+        line["proved"] = _percent(proved.mean())
+        line["mean gap"] = _percent(cells["gap"].mean(), digits=2)
+        line["median s"] = (
+            "-" if cells["seconds"].isna().all() else f"{cells['seconds'].median():.3g}"
+        )
+        lines.append(line)
+    counts = rows.drop_duplicates("instance")["reference"].value_counts()
+    title = (
+        f"saving as a share of the optimum; {rows['instance'].nunique()} instances, "
+        f"{counts.get('optimum', 0)} proved optimal"
+    )
+    return title + "\n" + pd.DataFrame(lines).to_string(index=False)
+
+
+def _number(value: float) -> str:
+    return "-" if pd.isna(value) else f"{value:.4f}"
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return "-" if pd.isna(share) else f"{100 * share:.{digits}f} %"

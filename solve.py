@@ -1,0 +1,151 @@
+"""The one place where methods are looked up, run and checked by the evaluator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from .instances.errors import InputError, UnsupportedError
+from .instances.evaluate import evaluate, latency_empty_s
+from .instances.instance import Instance
+from .instances.placement import Placement
+from .instances.solution import Solution, Status, StoppedBy, latency_gap
+from .method import Limits, Method, Outcome
+
+#: Module of each method; imported only when it is used.
+METHODS = {
+    "milp": "formulations.milp",
+    "greedy": "heuristics.greedy",
+    "successive": "heuristics.successive",
+    "popularity": "heuristics.popularity",
+    "random": "heuristics.random",
+    "cloud-only": "heuristics.cloud_only",
+}
+
+#: A proof holds up to this share of the largest possible saving.
+PROOF_TOLERANCE = 1e-6
+
+
+def find_method(name: str) -> Method:
+    """Look a method up by its name.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown; the message lists the known ones.
+    """
+    if name not in METHODS:
+        raise InputError(f"unknown method {name!r}, known: {', '.join(METHODS)}")
+    method = import_module(f".{METHODS[name]}", __package__).METHOD
+    assert isinstance(method, Method)
+    return method
+
+
+def solve(
+    instance: Instance,
+    method: str | Method = "milp",
+    *,
+    limits: Limits | None = None,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    start: Placement | None = None,
+    progress: bool = False,
+) -> Solution:
+    """Solve an instance.
+
+    Parameters
+    ----------
+    instance : Instance
+    method : str or Method
+        A name of `METHODS`, or a method of your own.
+    limits : Limits, optional
+    seed : int
+    options : mapping, optional
+        The method's own options.
+    start : Placement, optional
+        Where a method that improves placements begins; must be feasible.
+    progress : bool
+        Show progress on stderr if that is a terminal.
+
+    Returns
+    -------
+    Solution
+        Its values come from the evaluator, never from the method.
+
+    Raises
+    ------
+    InputError
+        If the method, an option or the start is unknown or unusable.
+    UnsupportedError
+        If the method cannot treat the instance.
+    """
+    chosen = find_method(method) if isinstance(method, str) else method
+    converted = chosen.options(options or {})
+    if not 0 <= seed < 2**31:
+        raise InputError(f"seed: must be between 0 and 2**31 - 1, got {seed}")
+    if reason := chosen.unsupported(instance):
+        raise UnsupportedError(f"{chosen.name}: {reason}")
+    arguments: dict[str, Any] = {"limits": limits or Limits(), "seed": seed, **converted}
+    if start is not None:
+        if "start" not in chosen.parameters():
+            raise InputError(f"{chosen.name} takes no start")
+        if not evaluate(instance, start).feasible:
+            raise InputError("start: the placement exceeds a capacity")
+        arguments["start"] = start
+    if "progress" in chosen.parameters():
+        arguments["progress"] = progress
+    began = time.perf_counter()
+    outcome = chosen.run(instance, **arguments)
+    seconds = time.perf_counter() - began
+    return _solution(instance, chosen, outcome, dict(options or {}), seed, seconds)
+
+
+def _solution(
+    instance: Instance,
+    method: Method,
+    outcome: Outcome,
+    options: dict[str, Any],
+    seed: int,
+    seconds: float,
+) -> Solution:
+    empty = latency_empty_s(instance)
+    placement, stopped_by = outcome.placement, outcome.stopped_by
+    meta = dict(outcome.meta)
+    latency = saving = None
+    if placement is not None:
+        value = evaluate(instance, placement)
+        if value.feasible:
+            latency, saving = value.latency_s, value.saving_s
+        else:
+            meta["error"] = "the method returned a placement that exceeds a capacity"
+            placement, stopped_by = None, StoppedBy.ERROR
+    bound = outcome.bound_latency_s
+    if bound is not None and latency is not None:
+        # A valid bound is never above a placement's latency, beyond rounding.
+        bound = min(bound, latency)
+    status = Status.NONE if placement is None else Status.FEASIBLE
+    if status is Status.FEASIBLE and stopped_by is StoppedBy.PROOF:
+        assert latency is not None
+        if bound is not None and latency - bound <= PROOF_TOLERANCE * (empty - bound):
+            status = Status.OPTIMAL
+        else:
+            stopped_by = StoppedBy.ERROR
+            meta["error"] = "the proof does not agree with the evaluator"
+    return Solution(
+        instance=instance.name,
+        method=method.name,
+        options=options,
+        seed=seed if method.uses_seed else None,
+        status=status,
+        stopped_by=stopped_by,
+        latency_s=latency,
+        latency_empty_s=empty,
+        saving_s=saving,
+        bound_latency_s=bound,
+        gap=latency_gap(latency, bound),
+        seconds=seconds,
+        placement=[] if placement is None else placement.rows(instance),
+        meta=meta,
+    )
