@@ -40,7 +40,8 @@ def model_profiles(
 
     A request whose experts have the latencies ``c_1 >= c_2 >= ...`` now, and t at the server, gains
     ``rate * (max(c_j, t) - max(c_{j+1}, t))`` for every j whose first j experts are all cached
-    here. These terms, summed over all subsets of a set (the zeta transform), give the gain of every set.
+    here. These terms, summed over all subsets of a set (the zeta transform), give the gain of
+    every set.
 
     Parameters
     ----------
