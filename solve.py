@@ -24,8 +24,10 @@ METHODS = {
     "cloud-only": "heuristics.cloud_only",
 }
 
-#: A proof holds up to this share of the largest possible saving.
+#: A proof holds up to this share of the largest possible saving, and what rounding may add to it
+#: as a share of the latency.
 PROOF_TOLERANCE = 1e-6
+ROUNDING = 1e-9
 
 
 def find_method(name: str) -> Method:
@@ -128,7 +130,9 @@ def _solution(
     status = Status.NONE if placement is None else Status.FEASIBLE
     if status is Status.FEASIBLE and stopped_by is StoppedBy.PROOF:
         assert latency is not None
-        if bound is not None and latency - bound <= PROOF_TOLERANCE * (empty - bound):
+        if bound is not None and (
+            latency - bound <= PROOF_TOLERANCE * (empty - bound) + ROUNDING * empty
+        ):
             status = Status.OPTIMAL
         else:
             stopped_by = StoppedBy.ERROR

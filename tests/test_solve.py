@@ -1,0 +1,96 @@
+import math
+
+import numpy as np
+import pytest
+from expertcache.instances.errors import InputError
+from expertcache.instances.placement import Placement
+from expertcache.instances.solution import StoppedBy, latency_gap
+from expertcache.method import Limits, Method, Outcome
+from expertcache.solve import METHODS, find_method, solve
+
+
+def test_every_method_is_found_under_its_name():
+    for name in METHODS:
+        assert find_method(name).name == name
+
+
+def test_unknown_method_lists_the_known_ones():
+    with pytest.raises(InputError, match=r"milp.*greedy"):
+        find_method("magic")
+
+
+@pytest.mark.parametrize("options", [{"rule": "worst"}, {"speed": "1"}, {"rule": 3}], ids=str)
+def test_bad_options_are_refused(options, two_servers):
+    with pytest.raises(InputError, match="greedy"):
+        solve(two_servers, "greedy", options=options)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"time_s": 0},
+        {"time_s": -1},
+        {"time_s": math.nan},
+        {"nodes": -1},
+        {"gap": -0.1},
+        {"gap": math.nan},
+        {"gap": math.inf},
+        {"threads": 0},
+    ],
+    ids=str,
+)
+def test_bad_limits_are_refused(arguments):
+    with pytest.raises(InputError):
+        Limits(**arguments)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_bad_seeds_are_refused(seed, two_servers):
+    with pytest.raises(InputError, match="seed"):
+        solve(two_servers, "random", seed=seed)
+
+
+def test_a_method_of_your_own_is_checked_by_the_evaluator(two_servers):
+    def everything(instance, *, limits, seed):
+        return Outcome(Placement(np.ones((instance.servers, instance.items), dtype=bool)))
+
+    solution = solve(two_servers, Method("everything", "breaks capacities", everything))
+    assert (solution.status, solution.stopped_by) == ("none", "error")
+    assert "capacity" in solution.meta["error"]
+
+
+def test_a_false_proof_is_not_believed(two_servers):
+    def liar(instance, *, limits, seed):
+        return Outcome(Placement.empty(instance), StoppedBy.PROOF, bound_latency_s=0.1)
+
+    solution = solve(two_servers, Method("liar", "claims a proof", liar))
+    assert (solution.status, solution.stopped_by) == ("feasible", "error")
+
+
+def test_start_is_refused_by_a_method_without_one(two_servers):
+    with pytest.raises(InputError, match="no start"):
+        solve(two_servers, "greedy", start=Placement.empty(two_servers))
+
+
+def test_heuristics_stop_at_the_time_limit(random_instance):
+    instance = random_instance(1, top_k=1, servers=3, capacity=0.6)
+    for method in ("greedy", "successive"):
+        solution = solve(instance, method, limits=Limits(time_s=1e-9))
+        assert (solution.status, solution.stopped_by) == ("feasible", "time")
+
+
+def test_gap():
+    assert latency_gap(1.1, 1.0) == pytest.approx(0.1)
+    assert latency_gap(0.0, 0.0) == 0.0
+    assert latency_gap(1.0, 0.0) is None
+    assert latency_gap(None, 1.0) is None
+    assert latency_gap(1.0, None) is None
+
+
+def test_an_instance_without_requests_or_servers_is_solved(random_instance):
+    for changes in ({"rows": 0}, {"servers": 0}):
+        instance = random_instance(1, **changes)
+        for method in METHODS:
+            solution = solve(instance, method)
+            assert solution.saving_s == pytest.approx(0.0)
+        assert solve(instance, "milp").status == "optimal"
