@@ -6,6 +6,8 @@ import dataclasses
 import time
 from dataclasses import dataclass
 
+from pyomo.common.gc_manager import PauseGC
+
 from ..instances.instance import Instance
 from ..instances.solution import Status, StoppedBy
 from ..method import Limits
@@ -45,7 +47,8 @@ def lp_bound(instance: Instance, *, limits: Limits, progress: bool = False) -> B
     """
     began = time.perf_counter()
     deadline = limits.deadline()
-    linear = LinearModel.from_pyomo(coverage_model(instance))
+    with PauseGC():
+        linear = LinearModel.from_pyomo(coverage_model(instance))
     left = max(deadline.remaining_s(), 1e-3)
     result = run_highs(
         linear, limits=dataclasses.replace(limits, time_s=left), relax=True, progress=progress
