@@ -27,14 +27,12 @@ def main() -> None:
     parser.add_argument("--time-limit", type=float, default=60.0)
     limit = parser.parse_args().time_limit
     instances = list(SUITES["small"].instances())
-    for layers in (4, 8, 16, 32):
-        instances.append(
-            generate(Scenario(layers=layers, users=50), 1, name=f"mixtral-{layers}-layers")
-        )
+    instances += [
+        generate(Scenario(layers=layers, users=50), 1, name=f"mixtral-{layers}-layers")
+        for layers in (4, 8, 16, 32)
+    ]
     solve(instances[0], "milp")  # the first call also imports and compiles
-    print(
-        f"{'instance':<20} {'rows':>7} {'build':>7} {'hand':>7} {'HiGHS':>8} {'share':>7} {'pyomo':>7}"
-    )
+    print("instance                rows   build    hand    HiGHS   share   pyomo")
     for instance in instances:
         solution = solve(instance, "milp", limits=Limits(time_s=limit))
         meta = solution.meta
