@@ -136,8 +136,8 @@ def solve(
 ) -> int:
     """Solve an instance."""
     from .method import Limits
-    from .solve import find_method
-    from .solve import solve as run
+    from .solver import find_method
+    from .solver import solve as run
 
     # Everything that can be wrong is looked at before the work begins.
     chosen = find_method(method)
@@ -165,7 +165,7 @@ def solve(
 
 def methods() -> int:
     """List the methods with their options."""
-    from .solve import METHODS, find_method
+    from .solver import METHODS, find_method
 
     for name in METHODS:
         method = find_method(name)

@@ -17,7 +17,7 @@ from expertcache.instances.generate import generate
 from expertcache.instances.scenario import Scenario
 from expertcache.instances.suites import SUITES
 from expertcache.method import Limits
-from expertcache.solve import solve
+from expertcache.solver import solve
 from pyomo.contrib.solver.solvers.highs import Highs
 
 

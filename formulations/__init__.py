@@ -1,1 +1,1 @@
-"""."""
+"""Exact models and bounds."""

@@ -1,1 +1,1 @@
-"""."""
+"""Algorithms without a proof of optimality."""

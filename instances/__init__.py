@@ -1,1 +1,1 @@
-"""."""
+"""What a problem is: data, evaluator, files, generator, importers, benchmark sets."""

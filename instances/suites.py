@@ -78,7 +78,11 @@ SUITES = {
                     _SMALL.replace(models=("mixtral-8x7b", "phi-3.5-moe"), layers=1, experts=8),
                     9,
                 ),
-                ("k3-dbrx", _SMALL.replace(models=("dbrx",), layers=1, experts=8, top_k=3), 10),
+                (
+                    "k3-dbrx",
+                    _SMALL.replace(models=("dbrx",), layers=1, experts=8, top_k=3, capacity=0.4),
+                    10,
+                ),
                 (
                     "k4-gpt-oss",
                     _SMALL.replace(

@@ -1,1 +1,1 @@
-"""."""
+"""Studies, tables, figures."""

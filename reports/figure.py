@@ -17,7 +17,7 @@ _STYLE = {
     "K = 1": ("#0072B2", "o"),
     "K = 2": ("#D55E00", "s"),
     "K = 3": ("#009E73", "^"),
-    "K >= 4": ("#CC79A7", "D"),
+    "K ≥ 4": ("#CC79A7", "D"),
 }
 
 
@@ -82,4 +82,4 @@ def ratio_figure(rows: pd.DataFrame, folder: Path) -> None:
 
 
 def _group(top_k: int) -> str:
-    return f"K = {top_k}" if top_k <= 3 else "K >= 4"
+    return f"K = {top_k}" if top_k <= 3 else "K ≥ 4"

@@ -62,7 +62,7 @@ def write_page(rows: pd.DataFrame, table: str, folder: Path, settings: dict[str,
         The study's settings.
     """
     svg = (folder / "ratio.svg").read_text(encoding="utf-8")
-    shown = rows[list(_SHOWN)].dropna(axis=1, how="all")
+    shown = rows[list(_SHOWN)].dropna(axis=1, how="all").round({"gap": 9, "seconds": 6})
     methods, seeds = settings["methods"], settings["seeds"]
     command = " ".join(
         [
@@ -77,8 +77,9 @@ def write_page(rows: pd.DataFrame, table: str, folder: Path, settings: dict[str,
     )
     page = _PAGE.format(
         summary=escape(
-            f"{len(settings['instances'])} instances, {len(methods)} methods, {len(seeds)} seeds, "
-            f"{settings['time_limit_s']:g} s for each cell."
+            f"Instances: {len(settings['instances'])}. Methods: {len(methods)}. "
+            f"Seeds: {', '.join(map(str, seeds))}. "
+            f"Time limit: {settings['time_limit_s']:g} s for each cell."
         ),
         table=escape(table),
         figure=svg[svg.index("<svg") :],

@@ -22,7 +22,7 @@ from ..instances.instance_file import instance_bytes
 from ..instances.solution import Solution, Status, latency_gap, read_solution, write_solution
 from ..instances.storage import read_bytes, write_bytes
 from ..method import Limits
-from ..solve import find_method, solve
+from ..solver import find_method, solve
 from .figure import ratio_figure
 from .page import write_page
 from .table import gap_table

@@ -16,14 +16,15 @@ def gap_table(rows: pd.DataFrame) -> str:
     Returns
     -------
     str
-        One line for each method, in the study's order: mean and smallest ratio for K = 1 and for
-        K >= 2, the share of cells that reach the optimum, of those compared with a proved
-        optimum, the mean latency gap and the median time.
+        One line for each method, in the study's order: cells with a result, mean and smallest
+        ratio for K = 1 and for K >= 2, the share of cells that reach the optimum, of those compared
+        with a proved optimum, the mean latency gap and the median time.
     """
     lines = []
     for method, cells in rows.groupby("method", sort=False):
         proved = cells["reference"] == "optimum"
-        line: dict[str, object] = {"method": method, "cells": len(cells)}
+        solved = int(cells["saving_s"].notna().sum())
+        line: dict[str, object] = {"method": method, "solved": f"{solved}/{len(cells)}"}
         for label, mine in (("K=1", cells["top_k"] == 1), ("K>=2", cells["top_k"] > 1)):
             ratio = cells.loc[mine, "ratio"]
             line[f"{label} mean"] = _number(ratio.mean())
@@ -31,20 +32,28 @@ def gap_table(rows: pd.DataFrame) -> str:
         line["optimal"] = _percent((cells["ratio"] >= 1 - 1e-6).mean())
         line["proved"] = _percent(proved.mean())
         line["mean gap"] = _percent(cells["gap"].mean(), digits=2)
-        line["median s"] = (
-            "-" if cells["seconds"].isna().all() else f"{cells['seconds'].median():.3g}"
-        )
+        line["median time"] = _seconds(cells["seconds"].median())
         lines.append(line)
     counts = rows.drop_duplicates("instance")["reference"].value_counts()
     title = (
         f"saving as a share of the optimum; {rows['instance'].nunique()} instances, "
         f"{counts.get('optimum', 0)} proved optimal"
     )
+    # pandas aligns to the right only; names read better on the left.
+    width = max(len(str(line["method"])) for line in lines)
+    for line in lines:
+        line["method"] = f"{line['method']:<{width}}"
     return title + "\n" + pd.DataFrame(lines).to_string(index=False)
 
 
 def _number(value: float) -> str:
     return "-" if pd.isna(value) else f"{value:.4f}"
+
+
+def _seconds(value: float) -> str:
+    if pd.isna(value):
+        return "-"
+    return f"{value:.3f} s" if value >= 1e-3 else "<0.001 s"
 
 
 def _percent(share: float, digits: int = 0) -> str:

@@ -5,7 +5,7 @@ from expertcache.formulations.lp_bound import lp_bound
 from expertcache.instances.evaluate import evaluate
 from expertcache.instances.placement import Placement
 from expertcache.method import Limits
-from expertcache.solve import solve
+from expertcache.solver import solve
 
 # (layers, experts, models) with at most 8 items, so that brute force stays quick.
 _SHAPES = [(2, 3, 1), (1, 4, 1), (1, 3, 2), (1, 4, 2), (2, 2, 2)]

@@ -3,7 +3,7 @@ import pytest
 from expertcache.formulations.export import export_model
 from expertcache.instances.errors import InputError
 from expertcache.instances.suites import SUITES
-from expertcache.solve import solve
+from expertcache.solver import solve
 
 
 @pytest.mark.parametrize("format_", ["lp", "mps"])

@@ -11,7 +11,7 @@ from expertcache.instances.placement import Placement
 from expertcache.instances.scenario import Scenario
 from expertcache.instances.suites import SUITES
 from expertcache.method import Limits
-from expertcache.solve import solve
+from expertcache.solver import solve
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 from expertcache.instances.evaluate import evaluate
 from expertcache.instances.placement import Placement
-from expertcache.solve import METHODS, solve
+from expertcache.solver import METHODS, solve
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ from expertcache.heuristics.greedy import _Gains
 from expertcache.instances.evaluate import evaluate
 from expertcache.instances.placement import Placement
 from expertcache.instances.terms import coverage_terms
-from expertcache.solve import solve
+from expertcache.solver import solve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

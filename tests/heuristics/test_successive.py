@@ -8,7 +8,7 @@ from expertcache.heuristics.successive import _device_latency_s
 from expertcache.instances.errors import UnsupportedError
 from expertcache.instances.evaluate import evaluate
 from expertcache.instances.placement import Placement
-from expertcache.solve import solve
+from expertcache.solver import solve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

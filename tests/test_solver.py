@@ -6,7 +6,7 @@ from expertcache.instances.errors import InputError
 from expertcache.instances.placement import Placement
 from expertcache.instances.solution import StoppedBy, latency_gap
 from expertcache.method import Limits, Method, Outcome
-from expertcache.solve import METHODS, find_method, solve
+from expertcache.solver import METHODS, find_method, solve
 
 
 def test_every_method_is_found_under_its_name():
