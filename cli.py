@@ -17,7 +17,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"error: {message}\n")
+        self.exit(BAD_INPUT, "error: " + " ".join(message.split()) + "\n")
 
 
 class _Version(argparse.Action):
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(**parsed)
     except InputError as error:
         message = str(error)
+    except UnicodeEncodeError as error:
+        message = f"{error.object!r}: not valid text"
     except MemoryError:
         message = "out of memory"
     except BrokenPipeError:

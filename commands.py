@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,6 @@ def import_trace(
 
     check_writable(output)
     recorded = read_trace(trace, sequences)
-    if sequences and not recorded.has_sequences:
-        print(f"note: {trace} has no array 'sequence': all users follow it whole", file=sys.stderr)
     scenario = _scenario((model or matching_model(recorded),), fields)
     instance = build(
         recorded,
@@ -79,6 +78,8 @@ def import_trace(
         source=Path(trace).name,
         name=name,
     )
+    if sequences and not recorded.has_sequences:
+        print(f"note: {trace} has no array 'sequence': all users follow it whole", file=sys.stderr)
     return _write(instance, output)
 
 
@@ -232,7 +233,7 @@ def study(
     for name in instances:
         if name in SUITES:
             loaded.extend(SUITES[name].instances())
-        elif Path(name).exists():
+        elif os.path.exists(name):  # noqa: PTH110 - Path.exists raises on overlong names
             loaded.append(read_instance(name))
         else:
             raise InputError(f"{name}: neither a file nor a suite ({', '.join(SUITES)})")

@@ -110,6 +110,8 @@ def build_instance(
     """
     models = tuple(card.model(scenario.precision) for card in scenario.cards())
     total = sum(model.items * model.expert_bytes for model in models)
+    if scenario.capacity * total > 2**62:
+        raise InputError("capacity: exceeds 2**62 bytes")
     links = link_latencies(scenario, servers, users)
     bare = Instance(
         models=models,

@@ -19,7 +19,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 #: Upper limits, checked before any array of that size is made.
 MAX_ITEMS = 10_000_000
-MAX_USER_ITEMS = 4_000_000_000
+MAX_USER_ITEMS = 1_000_000_000
 MAX_BYTES = 2**62
 
 
@@ -162,10 +162,10 @@ class Instance:
             position = getattr(self, f"{name}_position_m")
             if position is None:
                 position = np.full((rows, 2), np.nan)
-            put(
-                f"{name}_position_m",
-                _frozen(position, np.float64, (rows, 2), f"{name}_position_m"),
-            )
+            position = _frozen(position, np.float64, (rows, 2), f"{name}_position_m")
+            if np.isinf(position).any():
+                raise InputError(f"{name}_position_m: must be finite, or NaN where unknown")
+            put(f"{name}_position_m", position)
             if len(getattr(self, f"{name}_names")) != rows:
                 raise InputError(f"{name}_names: expected {rows} names")
         put("requests", self._checked_requests())
@@ -300,7 +300,8 @@ def _frozen(value: Any, dtype: npt.DTypeLike, shape: tuple[int, ...], name: str)
     """Contiguous read-only copy, after checks that no value changes by the conversion."""
     try:
         given = np.asarray(value)
-        array = np.array(given, dtype=dtype, order="C")
+        with np.errstate(invalid="ignore"):
+            array = np.array(given, dtype=dtype, order="C")
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{name}: not an array of {np.dtype(dtype).name}") from error
     if array.shape != shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -160,8 +161,8 @@ def instance_bytes(instance: Instance) -> bytes:
 def _instance(file: _File, default_name: str) -> Instance:
     U, N, M = len(file.users), len(file.servers), len(file.models)
     models = tuple(
-        Model(m.name or f"model-{i}", m.layers, m.experts, m.top_k, m.expert_bytes)
-        for i, m in enumerate(file.models)
+        Model(name, m.layers, m.experts, m.top_k, m.expert_bytes)
+        for name, m in zip(_names(file.models, "model"), file.models, strict=True)
     )
     items = sum(m.items for m in models)
     # Before any array of this size is made.
@@ -179,13 +180,17 @@ def _instance(file: _File, default_name: str) -> Instance:
         cloud_latency_s=_latency(file.latency_s.cloud, (U, M), "latency_s.cloud"),
         local_latency_s=_latency(file.latency_s.local, (U, M), "latency_s.local"),
         local=_local(file.users, models, items),
-        requests=_requests(file.requests),
-        server_names=tuple(s.name or f"server-{n}" for n, s in enumerate(file.servers)),
-        user_names=tuple(u.name or f"user-{i}" for i, u in enumerate(file.users)),
+        requests=_requests(file.requests, max((m.top_k for m in models), default=0)),
+        server_names=_names(file.servers, "server"),
+        user_names=_names(file.users, "user"),
         server_position_m=_position_array([s.position_m for s in file.servers]),
         user_position_m=_position_array([u.position_m for u in file.users]),
         meta=file.meta,
     )
+
+
+def _names(rows: Sequence[_Model | _Server | _User], kind: str) -> tuple[str, ...]:
+    return tuple(f"{kind}-{i}" if row.name is None else row.name for i, row in enumerate(rows))
 
 
 def _table(rows: list[Any], shape: tuple[int, ...], name: str) -> list[Any]:
@@ -202,12 +207,12 @@ def _table(rows: list[Any], shape: tuple[int, ...], name: str) -> list[Any]:
 
 
 def _latency(rows: list[Any], shape: tuple[int, ...], name: str) -> npt.NDArray[np.float64]:
+    if len(rows) != int(np.prod(shape[:-1])):
+        raise InputError(f"{name}: expected {shape[0]} rows, got {len(rows)}")
     for index, row in enumerate(rows):
         if len(row) != shape[-1]:
             where = "".join(f"[{i}]" for i in np.unravel_index(index, shape[:-1]))
             raise InputError(f"{name}{where}: expected {shape[-1]} values, got {len(row)}")
-    if len(rows) != int(np.prod(shape[:-1])):
-        raise InputError(f"{name}: expected {shape[0]} rows, got {len(rows)}")
     values = np.array(rows, dtype=np.float64).reshape(shape)
     return np.where(np.isnan(values), np.inf, values)
 
@@ -231,7 +236,7 @@ def _local(users: list[_User], models: tuple[Model, ...], items: int) -> npt.NDA
     return local
 
 
-def _requests(rows: _Requests) -> Requests:
+def _requests(rows: _Requests, top_k: int) -> Requests:
     R = len(rows.user)
     for name in ("model", "layer", "experts", "rate"):
         length = len(getattr(rows, name))
@@ -240,6 +245,10 @@ def _requests(rows: _Requests) -> Requests:
     size = np.fromiter(map(len, rows.experts), dtype=np.int64, count=R)
     if (size == 0).any():
         raise InputError(f"requests.experts[{int(np.argmin(size))}]: no expert")
+    # Instance checks each row against its own model; this keeps one long row from widening all.
+    if (size > top_k).any():
+        row = int(np.argmax(size > top_k))
+        raise InputError(f"requests.experts[{row}]: more experts than the model's top_k")
     owner = np.repeat(np.arange(R), size)
     flat = _int32(list(chain.from_iterable(rows.experts)), "requests.experts", owner)
     experts = np.full((R, int(size.max(initial=0))), -1, dtype=np.int32)

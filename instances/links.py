@@ -50,6 +50,14 @@ def link_latencies(
     -------
     Links
     """
+    # Extreme scenarios overflow to 0 or infinity here, and Instance refuses those.
+    with np.errstate(all="ignore"):
+        return _link_latencies(scenario, server_position_m, user_position_m)
+
+
+def _link_latencies(
+    scenario: Scenario, server_position_m: FloatArray, user_position_m: FloatArray
+) -> Links:
     cards = scenario.cards()
     bits = np.array([card.hidden * scenario.activation_bits for card in cards], dtype=float)
     U, N = len(user_position_m), len(server_position_m)

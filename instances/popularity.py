@@ -46,7 +46,7 @@ def read_popularity(path: str | Path) -> FloatArray:
         where = f"{path}: layer {layer}"
         if len(row) != len(rows[0]):
             raise InputError(f"{where}: expected {len(rows[0])} counts, got {len(row)}")
-        if min(row) < 0 or not 0 < math.fsum(row) < math.inf:
+        if min(row) < 0 or not 0 < sum(row) < math.inf:
             raise InputError(f"{where}: counts must be >= 0, finite and not all 0")
     return np.array(rows, dtype=np.float64)
 

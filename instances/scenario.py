@@ -131,6 +131,8 @@ class Scenario:
             value = getattr(self, spec.name)
             if isinstance(value, str | tuple) or value is None:
                 continue
+            if isinstance(value, int) and value >= 2**31:
+                raise InputError(f"{spec.name}: must be < 2**31")
             if math.isnan(value) or (math.isinf(value) and spec.name not in may_be_infinite):
                 raise InputError(f"{spec.name}: must be finite")
             if spec.name not in any_sign and not (
@@ -139,6 +141,9 @@ class Scenario:
                 least = ">=" if spec.name in may_be_zero else ">"
                 raise InputError(f"{spec.name}: must be {least} 0")
         for card in cards:
+            # Beyond this the number of possible sets takes minutes to compute.
+            if card.top_k > 256:
+                raise InputError(f"top_k: must be <= 256, got {card.top_k}")
             if card.top_k > card.experts:
                 raise InputError(f"top_k: {card.top_k} exceeds the {card.experts} experts")
             if self.local > card.experts:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import reprlib
 import tempfile
 import zlib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar, cast
 
 import msgspec
 
@@ -31,8 +32,8 @@ def read_bytes(path: str | Path) -> bytes:
     path = Path(path)
     try:
         with path.open("rb") as raw:
-            stream = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
-            data = stream.read(MAX_FILE_BYTES + 1)
+            gzipped = path.suffix == ".gz"
+            data = _read(cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if gzipped else raw)
     except EOFError:
         raise InputError(f"{path}: the gzip file is truncated") from None
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -44,6 +45,15 @@ def read_bytes(path: str | Path) -> bytes:
     return data
 
 
+def _read(stream: IO[bytes]) -> bytes:
+    """Read in parts: one call for the limit would take that much memory at once."""
+    parts, size = [], 0
+    while size <= MAX_FILE_BYTES and (part := stream.read(min(2**20, MAX_FILE_BYTES + 1 - size))):
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
+
+
 def check_writable(path: str | Path) -> None:
     """Refuse a path that cannot be written, before the work for it is done.
 
@@ -52,10 +62,15 @@ def check_writable(path: str | Path) -> None:
     InputError
     """
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path}: is a directory")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no directory {path.parent}")
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a directory")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is not a regular file")
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: there is no directory {path.parent}")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"{path}: no permission to write in {path.parent}")
 
@@ -75,7 +90,7 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     if path.suffix == ".gz":
         data = gzip.compress(data, compresslevel=6, mtime=0)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".expertcache-")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -118,9 +133,11 @@ def check_header(path: str | Path, data: bytes, format: str) -> None:  # noqa: A
     """Refuse a file of another format or version before looking at anything else."""
     header = decode(path, data, _Header)
     if header.format != format:
-        raise InputError(f"{path}: format: expected {format!r}, got {header.format!r}")
+        raise InputError(f"{path}: format: expected {format!r}, got {reprlib.repr(header.format)}")
     if header.version != 1 or isinstance(header.version, bool | float):
-        raise InputError(f"{path}: version: only version 1 is known, got {header.version!r}")
+        raise InputError(
+            f"{path}: version: only version 1 is known, got {reprlib.repr(header.version)}"
+        )
 
 
 def _umask() -> int:

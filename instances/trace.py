@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,12 @@ from .sites import draw_geography
 from .storage import decode, read_bytes
 
 _MAX_TRACE_BYTES = 8 * 2**30
+
+#: What NumPy and zipfile raise on files that are damaged, encrypted, pickled or absurdly large.
+_BROKEN_NPZ = (
+    AttributeError, EOFError, MemoryError, OSError, RuntimeError, ValueError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,9 +214,10 @@ def matching_model(trace: Trace) -> str:
 
 def _load(path: str | Path) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise InputError(f"{path}: not an .npz file")
+        file = np.load(io.BytesIO(read_bytes(path)), allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise InputError(f"{path}: not an .npz file")
+        with file:
             assert file.zip is not None
             if sum(entry.file_size for entry in file.zip.infolist()) > _MAX_TRACE_BYTES:
                 raise InputError(f"{path}: larger than {_MAX_TRACE_BYTES} bytes")
@@ -217,9 +226,7 @@ def _load(path: str | Path) -> dict[str, Any]:
             return {name: file[name] for name in ("expert_ids", "sequence") if name in file.files}
     except InputError:
         raise
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or 'not an .npz file'}") from None
-    except (ValueError, EOFError, MemoryError, zipfile.BadZipFile, AttributeError) as error:
+    except _BROKEN_NPZ as error:
         raise InputError(f"{path}: not an .npz file of plain arrays ({error})") from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from ..instances.evaluate import latency_empty_s
 from ..instances.instance import Instance
 from ..instances.instance_file import instance_bytes
 from ..instances.solution import Solution, Status, latency_gap, read_solution, write_solution
-from ..instances.storage import read_bytes, write_bytes
+from ..instances.storage import decode, read_bytes, write_bytes
 from ..method import Limits
 from ..solver import find_method, solve
 from .figure import ratio_figure
@@ -78,7 +79,8 @@ class Study:
             find_method(method)
         if min(self.seeds) < 0 or max(self.seeds) >= 2**31:
             raise InputError("study: seeds must be between 0 and 2**31 - 1")
-        Limits(time_s=self.time_limit_s)
+        if not 0 < self.time_limit_s < math.inf:
+            raise InputError("study: the time limit must be > 0 and finite")
 
     def run(self, folder: str | Path) -> str:
         """Run what is missing in a folder, then write the table, the figure and the page.
@@ -137,10 +139,7 @@ class Study:
                 )
             write_bytes(path, msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
             return
-        try:
-            found = msgspec.json.decode(read_bytes(path), type=dict[str, Any])
-        except msgspec.DecodeError as error:
-            raise InputError(f"{path}: not JSON ({error})") from None
+        found = decode(path, read_bytes(path), dict[str, Any])
         # How the instances were named does not matter, what they are does.
         other = [k for k in settings if k != "source" and found.get(k) != settings[k]]
         if other:
@@ -256,7 +255,10 @@ def _finished(path: Path) -> set[tuple[str, str, int]]:
         raise InputError(f"{path}: a row has a wrong number of columns")
     if whole != data:
         write_bytes(path, whole)
-    return {(row[0], row[1], int(row[2])) for row in table[1:]}
+    try:
+        return {(row[0], row[1], int(row[2])) for row in table[1:]}
+    except ValueError:
+        raise InputError(f"{path}: a seed is not a whole number") from None
 
 
 def _append(path: Path, row: dict[str, Any]) -> None:
