@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LINKS := $(addprefix .typing/expertcache/,$(wildcard *.py) py.typed formulations heuristics instances reports)
 
-.PHONY: demo test lint types benchmark clean
+.PHONY: demo test test-wheel lint types clean
 
 demo: $(VENV)/installed
 	$(BIN)/expertcache study small \
@@ -14,6 +14,14 @@ demo: $(VENV)/installed
 
 test: lint types
 	$(BIN)/python -m pytest
+
+# The same tests against the built wheel, in an environment of its own.
+test-wheel:
+	rm -rf build $(VENV)-wheel
+	$(PYTHON) -m venv $(VENV)-wheel
+	$(VENV)-wheel/bin/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(VENV)-wheel/bin/python -m pip install --quiet "$$(ls build/wheel/*.whl)[test]"
+	$(VENV)-wheel/bin/python -m pytest
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
@@ -37,4 +45,4 @@ $(VENV)/installed-test: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) .typing demo
+	rm -rf $(VENV) $(VENV)-wheel .typing build demo
