@@ -103,8 +103,9 @@ def request_latency_s(instance: Instance, placement: Placement | None = None) ->
     items = instance.request_items
     user = instance.requests.user
     latency = np.zeros(len(user))
+    cached = None if placement is None else placement.cached
     for users, rows in _user_blocks(instance):
-        table = _latency_table(instance, users, None if placement is None else placement.cached)
+        table = latency_table_s(instance, cached, users)
         first = (user[rows] - users.start).astype(np.int64) * table.shape[1]
         slowest = np.zeros(len(first))
         for column in items[rows].T:
@@ -113,10 +114,26 @@ def request_latency_s(instance: Instance, placement: Placement | None = None) ->
     return latency
 
 
-def _latency_table(instance: Instance, users: slice, cached: BoolArray | None) -> FloatArray:
-    """Latency of each item for some users, with a last column of 0 for the padding."""
-    table = np.zeros((users.stop - users.start, instance.items + 1))
-    table[:, :-1] = instance.device_latency_s(users)
+def latency_table_s(
+    instance: Instance, cached: BoolArray | None = None, users: slice = slice(None)
+) -> FloatArray:
+    """Latency of each item for some users, and a last column of 0 for the padding of sets.
+
+    Parameters
+    ----------
+    instance : Instance
+    cached : bool array [N, I], optional
+        What the servers cache, by default nothing.
+    users : slice
+        By default all.
+
+    Returns
+    -------
+    float array [users, I + 1]
+        Seconds.
+    """
+    device = instance.device_latency_s(users)
+    table = np.column_stack([device, np.zeros(len(device))])
     if cached is not None:
         for n, holds in enumerate(cached):
             held = np.flatnonzero(holds)

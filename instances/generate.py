@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from fractions import Fraction
 
 import numpy as np
 
 from .arrays import sums
 from .errors import InputError
-from .instance import MAX_ITEMS, BoolArray, FloatArray, Instance, Requests
+from .instance import (
+    MAX_BYTES,
+    MAX_ITEMS,
+    MAX_USER_ITEMS,
+    BoolArray,
+    FloatArray,
+    Instance,
+    Requests,
+)
 from .links import link_latencies, rounded
-from .model_table import ModelCard
 from .scenario import Scenario
 from .set_law import SetLaw, generated_law
 
@@ -50,15 +58,15 @@ def generate(
         If the instance would be absurdly large; nothing is allocated then.
     """
     cards = scenario.cards()
-    _check_size(scenario, cards)
-    rng = np.random.default_rng(checked_seed(seed))
-    servers = (scenario.area_m * rng.random((scenario.servers, 2))).round(3)
-    users = (scenario.area_m * rng.random((scenario.users, 2))).round(3)
+    check_size(scenario)
+    # One stream for each kind of draw: a sweep over servers or users changes nothing else.
+    servers = drawn_positions(seed, 1, scenario.servers, scenario.area_m)
+    users = drawn_positions(seed, 2, scenario.users, scenario.area_m)
     if server_position_m is not None:
         servers = server_position_m
     if user_position_m is not None:
         users = user_position_m
-    user_model = np.arange(scenario.users) % len(cards)
+    rng = random_stream(seed, 3)
     laws = [
         [
             generated_law(
@@ -73,14 +81,11 @@ def generate(
         ]
         for card in cards
     ]
-    shares = [
-        [_user_share(law, scenario, rng) for law in laws[model]] for model in user_model.tolist()
-    ]
     return build_instance(
         scenario,
         servers,
         users,
-        requests=_requests(scenario, cards, user_model.tolist(), laws, shares),
+        requests=_requests(scenario, laws, seed),
         name=name or f"{'+'.join(scenario.models)}-n{scenario.servers}-u{scenario.users}-s{seed}",
         meta={"generator": "scenario", "seed": seed, "scenario": scenario_fields(scenario)},
     )
@@ -110,12 +115,14 @@ def build_instance(
     """
     models = tuple(card.model(scenario.precision) for card in scenario.cards())
     total = sum(model.items * model.expert_bytes for model in models)
-    if scenario.capacity * total > 2**62:
+    # As the decimal that was given: 0.35 of 1280 experts are 448, not a byte less.
+    capacity = math.floor(Fraction(repr(scenario.capacity)) * total)
+    if capacity > MAX_BYTES:
         raise InputError("capacity: exceeds 2**62 bytes")
     links = link_latencies(scenario, servers, users)
     bare = Instance(
         models=models,
-        capacity_bytes=np.full(len(servers), math.floor(scenario.capacity * total), np.int64),
+        capacity_bytes=np.full(len(servers), capacity, np.int64),
         server_latency_s=links.server,
         cloud_latency_s=links.cloud,
         local_latency_s=links.local,
@@ -154,11 +161,57 @@ def most_used(instance: Instance, count: int) -> BoolArray:
     return local
 
 
-def checked_seed(seed: int) -> int:
-    """Return the seed, or raise InputError if NumPy cannot use it."""
+def random_stream(seed: int, *stream: int) -> np.random.Generator:
+    """Independent random numbers for one purpose.
+
+    Raises
+    ------
+    InputError
+        If NumPy cannot use the seed.
+    """
     if seed < 0:
         raise InputError(f"seed: must be >= 0, got {seed}")
-    return seed
+    return np.random.default_rng([seed, *stream])
+
+
+def drawn_positions(seed: int, stream: int, count: int, area_m: float) -> FloatArray:
+    """Uniform positions in a square, in metres, to the millimetre; [count, 2]."""
+    return (area_m * random_stream(seed, stream).random((count, 2))).round(3)
+
+
+def check_size(scenario: Scenario) -> None:
+    """Refuse a scenario whose instance would be absurdly large, before anything is made.
+
+    Raises
+    ------
+    InputError
+    """
+    cards = scenario.cards()
+    items = sum(card.layers * card.experts for card in cards)
+    if items > MAX_ITEMS or items * scenario.users > MAX_USER_ITEMS:
+        raise InputError(
+            f"{items} experts for {scenario.users} users; the limit is {MAX_ITEMS} experts, and "
+            f"{MAX_USER_ITEMS} users times experts"
+        )
+    rows = max(
+        scenario.users
+        * card.layers
+        * min(math.comb(card.experts, card.top_k), scenario.max_sets, scenario.tokens or MAX_ROWS)
+        for card in cards
+    )
+    drawn = scenario.max_sets * max(card.experts for card in cards)
+    # Every user's share of every set is drawn, though few may be left by `tokens`.
+    shares = max(
+        scenario.users * card.layers * min(math.comb(card.experts, card.top_k), scenario.max_sets)
+        for card in cards
+    )
+    links = scenario.users * (scenario.servers + 1) * len(cards)
+    hops = scenario.servers**2 * len(cards)
+    if max(rows, drawn, shares // 10, links, hops) > MAX_ROWS:
+        raise InputError(
+            f"the instance would take {shares} draws for up to {rows} request rows, and {links} "
+            f"latencies, the limit is {MAX_ROWS}; take fewer users, servers, layers or sets"
+        )
 
 
 def scenario_fields(scenario: Scenario) -> dict[str, object]:
@@ -167,49 +220,30 @@ def scenario_fields(scenario: Scenario) -> dict[str, object]:
     return {k: "inf" if v == math.inf else v for k, v in fields.items()}
 
 
-def _check_size(scenario: Scenario, cards: tuple[ModelCard, ...]) -> None:
-    items = sum(card.layers * card.experts for card in cards)
-    if items > MAX_ITEMS:
-        raise InputError(f"the models have {items} experts, the limit is {MAX_ITEMS}")
-    rows = max(
-        scenario.users
-        * card.layers
-        * min(math.comb(card.experts, card.top_k), scenario.max_sets, scenario.tokens or MAX_ROWS)
-        for card in cards
-    )
-    drawn = scenario.max_sets * max(card.experts for card in cards)
-    links = scenario.users * (scenario.servers + 1) * len(cards)
-    hops = scenario.servers**2 * len(cards)
-    if max(rows, drawn, links, hops) > MAX_ROWS:
-        raise InputError(
-            f"the instance would have up to {rows} request rows and {links} latencies, the limit "
-            f"is {MAX_ROWS}; take fewer users, servers, layers or sets"
-        )
-
-
 def _user_share(law: SetLaw, scenario: Scenario, rng: np.random.Generator) -> FloatArray:
     """One user's own probability of each set of a layer; [S]."""
     share = law.probability
     if scenario.user_concentration < math.inf:
         drawn = rng.standard_gamma(scenario.user_concentration * share)
         # All zero happens only with a vanishing concentration: then one set has everything.
-        share = drawn / drawn.sum() if drawn.sum() > 0 else np.eye(len(share))[share.argmax()]
+        if drawn.sum() > 0:
+            share = drawn / drawn.sum()
+        else:
+            share = np.eye(len(share))[rng.choice(len(share), p=share)]
     if scenario.tokens is not None:
         share = rng.multinomial(scenario.tokens, share) / scenario.tokens
     return share
 
 
-def _requests(
-    scenario: Scenario,
-    cards: tuple[ModelCard, ...],
-    user_model: list[int],
-    laws: list[list[SetLaw]],
-    shares: list[list[FloatArray]],
-) -> Requests:
-    width = max(card.top_k for card in cards)
+def _requests(scenario: Scenario, laws: list[list[SetLaw]], seed: int) -> Requests:
+    """Rows of all users; user u runs the model number ``u mod M``."""
+    width = max(card.top_k for card in scenario.cards())
     columns: dict[str, list[FloatArray]] = {"key": [], "experts": [], "rate": []}
-    for u, (model, user_shares) in enumerate(zip(user_model, shares, strict=True)):
-        for layer, (law, share) in enumerate(zip(laws[model], user_shares, strict=True)):
+    for u in range(scenario.users):
+        model = u % len(laws)
+        rng = random_stream(seed, 4, u)
+        for layer, law in enumerate(laws[model]):
+            share = _user_share(law, scenario, rng)
             used = np.flatnonzero(share > 0)
             experts = np.full((len(used), width), -1)
             experts[:, : law.sets.shape[1]] = law.sets[used]

@@ -178,6 +178,8 @@ class Instance:
             for name in ("user", "model", "layer")
         }
         experts = np.asarray(given.experts)
+        if experts.shape == (0, 0):
+            experts = experts.reshape(0, 1)  # sets have at least one column
         if experts.ndim != 2 or len(experts) != R:
             raise InputError(f"requests.experts: expected an array of shape ({R}, K)")
         experts = _frozen(experts, np.int32, experts.shape, "requests.experts")

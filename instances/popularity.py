@@ -11,7 +11,13 @@ import msgspec
 import numpy as np
 
 from .errors import InputError
-from .generate import build_instance, checked_seed, scenario_fields
+from .generate import (
+    build_instance,
+    check_size,
+    drawn_positions,
+    random_stream,
+    scenario_fields,
+)
 from .instance import FloatArray, Instance, Requests
 from .links import rounded
 from .model_table import model_table
@@ -87,9 +93,10 @@ def import_popularity(
     if not counts or len(counts) != len(names):
         raise InputError("popularity: at least one file of counts, and a name for each")
     scenario = _fitted(scenario, counts)
+    check_size(scenario)
     card = scenario.cards()[0]
     geography = _geography(scenario, sites, points, seed)
-    rng = np.random.default_rng([checked_seed(seed), 2])
+    rng = random_stream(seed, 3)
     experts, rate, layer_of = [], [], []
     kind_rows = []
     for number, table in enumerate(counts):
@@ -154,6 +161,10 @@ def _fitted(scenario: Scenario, counts: Sequence[FloatArray]) -> Scenario:
     if len(scenario.models) != 1:
         raise InputError("models: popularity counts are of one model")
     card = scenario.cards()[0]
+    if scenario.layers is None and counts[0].shape[0] > card.layers:
+        raise InputError(
+            f"expert_popularity: {counts[0].shape[0]} layers, but {card.name} has {card.layers}"
+        )
     layers = scenario.layers or counts[0].shape[0]
     for table in counts:
         if table.shape[0] < layers:
@@ -174,9 +185,6 @@ def _geography(
         )
     if sites is not None or points is not None:
         raise InputError("sites and points: give both or neither")
-    rng = np.random.default_rng([checked_seed(seed), 1])
-    servers, users = (
-        (scenario.area_m * rng.random((count, 2))).round(3)
-        for count in (scenario.servers, scenario.users)
-    )
+    servers = drawn_positions(seed, 1, scenario.servers, scenario.area_m)
+    users = drawn_positions(seed, 2, scenario.users, scenario.area_m)
     return Geography(servers, users, (), {"drawn": "uniform in the scenario's square"})

@@ -35,8 +35,8 @@ class Scenario:
     local : int
         Experts of each layer that a device keeps: those its user needs most (assumed).
     skew : float
-        Zipf exponent of the experts' popularity; 0 is uniform (assumed; measured traces lie
-        between nearly 0 for Mixtral and about 1 for gpt-oss).
+        Zipf exponent of the experts' weights; 0 is uniform (assumed). With K >= 2 the popularity
+        is flatter than the weights, because one token uses an expert once.
     coactivation : float
         0: experts come together only by popularity. c > 0: every pair of the same random group of
         top_k experts multiplies a set's odds by exp(c), while the popularity of each expert stays
@@ -46,7 +46,7 @@ class Scenario:
         the common one: large is alike, ``inf`` is equal (assumed).
     max_sets : int
         Up to so many expert sets of a layer are enumerated; where there are more, this many draws
-        make the support.
+        make the support. A recorded gpt-oss layer has thousands of sets: draw more for realism.
     tokens : int, optional
         Count the sets of so many drawn tokens for each user and layer, instead of using the
         probabilities themselves: sparse sets.

@@ -119,6 +119,7 @@ def max_entropy_law(
     if marginals.max() > 1 + 1e-12:
         expert = int(marginals.argmax())
         raise InputError(f"expert {expert} would be in {marginals[expert]:.3f} sets per token")
+    marginals = marginals * (size / marginals.sum())
     certain = np.flatnonzero(marginals > 1 - 1e-12)
     open_ = np.flatnonzero((marginals > 0) & (marginals <= 1 - 1e-12))
     left = size - len(certain)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InputError
-from .generate import checked_seed, generate
+from .generate import generate, random_stream
 from .instance import FloatArray, Instance
 from .scenario import Scenario
 from .storage import read_bytes
@@ -54,15 +54,16 @@ def draw_geography(
     InputError
         If a file is unusable or has too few rows.
     """
-    rng = np.random.default_rng([checked_seed(seed), 1])
     site_degrees, site_names = read_positions(sites)
     point_degrees, _ = read_positions(points)
     for path, rows, wanted in ((sites, site_degrees, servers), (points, point_degrees, users)):
         if not 0 <= wanted <= len(rows):
             raise InputError(f"{path}: has {len(rows)} positions, cannot draw {wanted}")
-    centre = site_degrees.mean(axis=0)
-    site_rows = np.sort(rng.choice(len(site_degrees), servers, replace=False))
-    point_rows = np.sort(rng.choice(len(point_degrees), users, replace=False))
+    # The first rows of a permutation: more servers or users keep those that fewer have.
+    site_rows = random_stream(seed, 1).permutation(len(site_degrees))[:servers]
+    point_rows = random_stream(seed, 2).permutation(len(point_degrees))[:users]
+    longitude = site_degrees[0, 1] + _wrapped(site_degrees[:, 1] - site_degrees[0, 1]).mean()
+    centre = np.array([site_degrees[:, 0].mean(), longitude])
     return Geography(
         server_position_m=_project(site_degrees[site_rows], centre),
         user_position_m=_project(point_degrees[point_rows], centre),
@@ -104,12 +105,14 @@ def read_positions(path: str | Path) -> tuple[FloatArray, list[str]]:
             continue
         try:
             pair = float(row[columns[0]]), float(row[columns[1]])
+            names.append(f"site-{number - 1}" if named is None else row[named].strip())
         except (ValueError, IndexError):
-            raise InputError(f"{path}: line {number}: no latitude and longitude") from None
+            raise InputError(f"{path}: line {number}: too short, or no numbers") from None
         if not (abs(pair[0]) <= 90 and abs(pair[1]) <= 180):
             raise InputError(f"{path}: line {number}: latitude or longitude out of range")
         degrees.append(pair)
-        names.append(row[named].strip() if named is not None else f"site-{number - 1}")
+    if not degrees:
+        raise InputError(f"{path}: has no rows")
     return np.array(degrees).reshape(len(degrees), 2), names
 
 
@@ -134,8 +137,13 @@ def import_sites(
     return instance.replace(meta=meta, server_names=geography.server_names)
 
 
+def _wrapped(degrees: FloatArray) -> FloatArray:
+    """Differences of longitudes across the date line."""
+    return (degrees + 180) % 360 - 180
+
+
 def _project(degrees: FloatArray, centre: FloatArray) -> FloatArray:
     """Equirectangular projection, exact enough within a city; metres, to the millimetre."""
-    east = np.radians(degrees[:, 1] - centre[1]) * math.cos(math.radians(centre[0]))
+    east = np.radians(_wrapped(degrees[:, 1] - centre[1])) * math.cos(math.radians(centre[0]))
     north = np.radians(degrees[:, 0] - centre[0])
     return (_EARTH_RADIUS_M * np.column_stack([east, north])).round(3)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import sums, unique_rows
+from .demand import Demand, merged_demand
 from .instance import BoolArray, FloatArray, Instance, IntArray
 
 
@@ -70,7 +71,9 @@ def coverage_terms(instance: Instance) -> Terms:
     Terms
     """
     levels = _Levels(instance)
-    request, pair, full_set, rest_set, sets = _merged_requests(instance)
+    demand = merged_demand(instance)
+    sets, full_set, rest_set = _with_and_without_local(instance, demand)
+    pair = demand.user * len(instance.models) + instance.item_model[sets[full_set, 0]]
     # A request that the device serves alone ends at the device's latency, else at the cloud's.
     alone = (sets[rest_set] == instance.items).all(axis=1)
     count = np.where(alone, levels.below_local[pair], levels.count[pair])
@@ -78,7 +81,7 @@ def coverage_terms(instance: Instance) -> Terms:
     step = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
     level = levels.first[pair[row]] + step
     expert_set = np.where(step < levels.below_local[pair[row]], full_set[row], rest_set[row])
-    weight = request[row] * levels.width_s[level]
+    weight = demand.rate[row] * levels.width_s[level]
     reachable = np.logical_or.reduce(levels.server_sets, axis=1)
     useful = (weight > 0) & reachable[levels.server_set[level]]
     key = expert_set * len(levels.server_sets) + levels.server_set[level]
@@ -130,26 +133,17 @@ class _Levels:
         self.server_sets, self.server_set = unique_rows(in_reach)
 
 
-def _merged_requests(
-    instance: Instance,
-) -> tuple[FloatArray, IntArray, IntArray, IntArray, npt.NDArray[np.int32]]:
-    """Requests summed by (user, model, expert set): rate, pair, full set, set without local."""
-    requests = instance.requests
-    items = np.sort(instance.request_items, axis=1)
+def _with_and_without_local(
+    instance: Instance, demand: Demand
+) -> tuple[npt.NDArray[np.int32], IntArray, IntArray]:
+    """All sets needed, and for each demand its full set and what of it its device does not hold."""
+    if not instance.local.any():
+        return demand.sets, demand.expert_set, demand.expert_set
+    items = demand.sets[demand.expert_set]
     held = np.zeros(items.shape, dtype=np.bool_)
-    if instance.local.any():
-        inside = items < instance.items
-        user = np.broadcast_to(requests.user[:, None], items.shape)
-        held[inside] = instance.local[user[inside], items[inside]]
-        rest = np.sort(np.where(held, instance.items, items), axis=1).astype(np.int32)
-        sets, code = unique_rows(np.concatenate([items, rest]))
-        full_set, rest_set = code[: len(items)], code[len(items) :]
-    else:
-        sets, full_set = unique_rows(items)
-        rest_set = full_set
-    pair = requests.user.astype(np.int64) * len(instance.models) + requests.model
-    key, first, inverse = np.unique(
-        pair * len(sets) + full_set, return_index=True, return_inverse=True
-    )
-    rate = sums(inverse, requests.rate, len(key))
-    return rate, pair[first], full_set[first], rest_set[first], sets
+    inside = items < instance.items
+    user = np.broadcast_to(demand.user[:, None], items.shape)
+    held[inside] = instance.local[user[inside], items[inside]]
+    rest = np.sort(np.where(held, instance.items, items), axis=1).astype(np.int32)
+    sets, code = unique_rows(np.concatenate([demand.sets, rest]))
+    return sets, code[demand.expert_set], code[len(demand.sets) :]

@@ -15,7 +15,7 @@ import numpy as np
 
 from .arrays import sums, unique_rows
 from .errors import InputError
-from .generate import build_instance, checked_seed, scenario_fields
+from .generate import build_instance, random_stream, scenario_fields
 from .instance import FloatArray, Instance, IntArray, Requests
 from .model_table import model_table
 from .scenario import Scenario
@@ -139,7 +139,7 @@ def import_trace(
     geography = draw_geography(
         sites, points, servers=scenario.servers, users=scenario.users, seed=seed
     )
-    rng = np.random.default_rng([checked_seed(seed), 2])
+    rng = random_stream(seed, 3)
     C = len(trace.categories)
     user_category = np.resize(rng.permutation(C), scenario.users)
     parts, covered = [], []
@@ -223,7 +223,13 @@ def _load(path: str | Path) -> dict[str, Any]:
                 raise InputError(f"{path}: larger than {_MAX_TRACE_BYTES} bytes")
             if "expert_ids" not in file.files:
                 raise InputError(f"{path}: has no array 'expert_ids'")
-            return {name: file[name] for name in ("expert_ids", "sequence") if name in file.files}
+            arrays: dict[str, Any] = {
+                n: file[n] for n in ("expert_ids", "sequence") if n in file.files
+            }
+            # NumPy hands over a member without an array's header as bytes.
+            if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+                raise InputError(f"{path}: a member is not an array")
+            return arrays
     except InputError:
         raise
     except _BROKEN_NPZ as error:
@@ -238,6 +244,8 @@ def _fitted(scenario: Scenario, trace: Trace) -> Scenario:
     card = scenario.cards()[0]
     if scenario.layers is not None and scenario.layers > layers:
         raise InputError(f"layers: the trace has {layers}, not {scenario.layers}")
+    if scenario.layers is None and layers > card.layers:
+        raise InputError(f"expert_ids: {layers} layers, but {card.name} has {card.layers}")
     if card.top_k != top_k:
         raise InputError(f"expert_ids: {top_k} experts a layer, but {card.name} has {card.top_k}")
     if trace.expert_ids.max() >= card.experts:

@@ -711,7 +711,7 @@ def test_broken_counts(text, says, refused):
 SITES = [
     (b"", "no rows"),
     (b"latitude,longitude\n", "no rows"),
-    (b"latitude,longitude\n\n\n", "0 positions"),
+    (b"latitude,longitude\n\n\n", "no rows"),
     (b"lat,lon\n1,1\n", "latitude"),
     (b"latitude\n1\n", "longitude"),
     (b"latitude,longitude\n1,1\n1\n", "line 3"),

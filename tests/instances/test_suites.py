@@ -1,0 +1,70 @@
+import hashlib
+
+import pytest
+from expertcache.instances.errors import InputError
+from expertcache.instances.instance_file import instance_bytes, read_instance
+from expertcache.instances.suites import SUITES, build_suite, find_suite
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_instances_are_always_the_same(name):
+    first, second = ([instance_bytes(i) for i in find_suite(name).instances()] for _ in range(2))
+    assert first == second
+    assert len(set(first)) == len(first) == len(SUITES[name].recipes)
+
+
+def test_names_are_distinct():
+    names = [recipe[0] for suite in SUITES.values() for recipe in suite.recipes]
+    assert len(set(names)) == len(names)
+    assert all(key == suite.name and suite.summary for key, suite in SUITES.items())
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_instances_are_worth_solving(name):
+    for (label, scenario, seed), instance in zip(
+        SUITES[name].recipes, SUITES[name].instances(), strict=True
+    ):
+        assert instance.name == label
+        assert instance.meta["seed"] == seed
+        assert instance.servers == scenario.servers
+        # Somebody reaches a server that is faster than the cloud and has room for an expert.
+        gain = instance.server_latency_s < instance.cloud_latency_s[:, None]
+        assert gain.any()
+        assert instance.capacity_bytes.max() >= min(m.expert_bytes for m in instance.models)
+
+
+def test_small_has_every_kind():
+    instances = list(find_suite("small").instances())
+    assert {i.top_k for i in instances} == {1, 2, 3, 4}
+    assert any(len(i.models) == 2 for i in instances)
+    assert any(i.local.any() for i in instances)
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_files_and_their_sums(name, tmp_path):
+    suite = find_suite(name)
+    folder = tmp_path / "new" / name
+    paths = build_suite(suite, folder)
+    assert [p.name for p in paths] == [f"{recipe[0]}.json" for recipe in suite.recipes]
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    assert lines == [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}" for p in paths]
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        [*(p.name for p in paths), "SHA256SUMS"]
+    )
+    for path, instance in zip(paths, suite.instances(), strict=True):
+        assert instance_bytes(read_instance(path)) == path.read_bytes() == instance_bytes(instance)
+    # Once more into the same folder: the same files.
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    build_suite(suite, folder)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_unknown_suites_are_refused_with_the_known_ones():
+    with pytest.raises(InputError, match=r"'big'.*tiny, small"):
+        find_suite("big")
+
+
+def test_a_file_in_the_way(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file"):
+        build_suite(find_suite("tiny"), tmp_path / "file")
