@@ -1,4 +1,4 @@
-"""Handing a Pyomo model to HiGHS as arrays, and reading back what it found."""
+"""HiGHS: a linear model as arrays in, what was found out."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from typing import Any
 
 import highspy
 import numpy as np
-import pyomo.environ as pyo
-from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
-from ..instances.instance import FloatArray
-from ..instances.solution import StoppedBy
-from ..method import Limits
+from .instances.instance import BoolArray, FloatArray
+from .instances.solution import StoppedBy
+from .method import Limits
 
 #: The costs are scaled to this sum, so that HiGHS' absolute tolerances of 1e-6 are 1e-10 of it.
 _COST_SUM = 1e4
@@ -32,42 +30,25 @@ _STOPPED_BY = {
 
 @dataclass(frozen=True, eq=False)
 class LinearModel:
-    """A Pyomo model as the arrays of ``min c x + offset, row_lower <= A x <= row_upper``.
+    """Arrays of ``min cost x + offset``, ``row_lower <= matrix x <= row_upper``, x in a box.
 
-    Pyomo's own HiGHS interface adds row by row; this way takes a third of its time, and the MIP
-    start, the node limit and the row duals are at hand.
+    Attributes
+    ----------
+    cost, lower, upper : float array [columns]
+    offset : float
+    matrix : scipy.sparse.csc_array [rows, columns]
+    row_lower, row_upper : float array [rows]
+    integer : bool array [columns]
     """
 
-    columns: list[Any]
     cost: FloatArray
     offset: float
-    matrix: Any  # scipy.sparse.csc_array
+    matrix: Any
     row_lower: FloatArray
     row_upper: FloatArray
     lower: FloatArray
     upper: FloatArray
-    integer: Any  # bool array
-
-    @classmethod
-    def from_pyomo(cls, model: pyo.ConcreteModel) -> LinearModel:
-        """Compile a model with one objective, to be minimised."""
-        form = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=None)
-        # A row with two bounds comes as two rows, each with a type: -1 >=, 0 =, 1 <=.
-        kind = np.array([row.bound_type for row in form.rows], dtype=np.int64)
-        rhs = np.asarray(form.rhs, dtype=np.float64)
-        columns = list(form.columns)
-        bounds = [column.bounds for column in columns]
-        return cls(
-            columns=columns,
-            cost=form.c.toarray().reshape(-1) if columns else np.zeros(0),
-            offset=float(form.c_offset[0]),
-            matrix=form.A,
-            row_lower=np.where(kind <= 0, rhs, -np.inf),
-            row_upper=np.where(kind >= 0, rhs, np.inf),
-            lower=np.array([low for low, _ in bounds], dtype=np.float64),
-            upper=np.array([high for _, high in bounds], dtype=np.float64),
-            integer=np.array([not column.is_continuous() for column in columns], dtype=np.bool_),
-        )
+    integer: BoolArray
 
     def dual_bound(self, row_dual: FloatArray) -> float:
         """Lower bound on the objective from any row multipliers, right or wrong.

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from pyomo.common.gc_manager import PauseGC
 
+from ..highs import run_highs
 from ..instances.instance import Instance
 from ..instances.solution import Status, StoppedBy
 from ..method import Limits
+from .compiled import compiled
 from .coverage import coverage_model
-from .highs import LinearModel, run_highs
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def lp_bound(instance: Instance, *, limits: Limits, progress: bool = False) -> B
     began = time.perf_counter()
     deadline = limits.deadline()
     with PauseGC():
-        linear = LinearModel.from_pyomo(coverage_model(instance))
+        linear, _ = compiled(coverage_model(instance))
     left = max(deadline.remaining_s(), 1e-3)
     result = run_highs(
         linear, limits=dataclasses.replace(limits, time_s=left), relax=True, progress=progress

@@ -11,13 +11,14 @@ import numpy as np
 import pyomo.environ as pyo
 from pyomo.common.gc_manager import PauseGC
 
+from ..highs import run_highs
 from ..instances.instance import Instance
 from ..instances.placement import Placement
 from ..instances.solution import StoppedBy
 from ..method import Limits, Method, Outcome
 from .assignment import assignment_model
+from .compiled import compiled
 from .coverage import coverage_model
-from .highs import LinearModel, run_highs
 from .threshold import threshold_model
 
 Formulation = Literal["coverage", "threshold", "assignment"]
@@ -66,13 +67,13 @@ def milp(
     with PauseGC():
         model = FORMULATIONS[formulation](instance)
         built = time.perf_counter()
-        linear = LinearModel.from_pyomo(model)
+        linear, columns = compiled(model)
     handed = time.perf_counter()
     item_of = {id(variable): (n, instance.item(*rest)) for (n, *rest), variable in model.x.items()}
-    placed = [item_of.get(id(column)) for column in linear.columns]
+    placed = [item_of.get(id(column)) for column in columns]
     meta = {
         "formulation": formulation,
-        "columns": len(linear.columns),
+        "columns": len(columns),
         "rows": len(linear.row_lower),
         "build_seconds": built - began,
         "hand_over_seconds": handed - built,

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from expertcache.formulations.compiled import compiled
 from expertcache.formulations.coverage import coverage_model
-from expertcache.formulations.highs import LinearModel, run_highs
 from expertcache.formulations.lp_bound import lp_bound
 from expertcache.formulations.placement_block import MAX_ROWS
+from expertcache.highs import run_highs
 from expertcache.instances.errors import InputError, UnsupportedError
 from expertcache.instances.generate import generate
 from expertcache.instances.instance import Model
@@ -115,7 +116,7 @@ def test_too_large_a_model_is_refused_before_it_is_built(monkeypatch, two_server
 
 def test_dual_bound_holds_for_any_multipliers(random_instance, brute_force_latency):
     instance = random_instance(4, top_k=2)
-    linear = LinearModel.from_pyomo(coverage_model(instance))
+    linear, _ = compiled(coverage_model(instance))
     best = brute_force_latency(instance)
     rng = np.random.default_rng(0)
     for scale in (0.0, 0.01, 1.0, 100.0):
