@@ -1,4 +1,4 @@
-"""What one server gains from the best k experts of each layer."""
+"""What one server gains from the best k experts of each layer, given all other servers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..instances.arrays import sums
-from ..instances.instance import FloatArray, Instance, IntArray
-
-#: Largest number of experts in a layer for which all subsets are summed.
-MAX_EXPERTS = 20
-
-#: Entries of the subset tables that are made at a time (128 MiB of float64).
-_TABLE_ENTRIES = 2**24
+from ..instances.demand import Demand
+from ..instances.instance import BoolArray, FloatArray, Instance, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,72 +19,93 @@ class Profiles:
     Attributes
     ----------
     gain_s : float array [L, E + 1]
-        Best gain from k cached experts of each layer, in seconds; never falls with k.
-    best : int array [L, E + 1]
-        A set with that gain, as a bit mask over the experts.
+        Gain of a set of at most k experts of each layer, in seconds; never falls with k.
+    upper_s : float array [L, E + 1]
+        At least the gain of every set of k experts.
+    members : bool array [L, E + 1, E]
+        A set with the gain of `gain_s`.
     """
 
     gain_s: FloatArray
-    best: npt.NDArray[np.int64]
+    upper_s: FloatArray
+    members: BoolArray
+
+    @property
+    def exact(self) -> bool:
+        """Whether the gains are proved to be the best."""
+        return self.shortfall <= 1e-12
+
+    @property
+    def shortfall(self) -> float:
+        """Largest share of the possible gain that a profile may miss, 0 if exact."""
+        missed = np.divide(
+            self.upper_s - self.gain_s,
+            self.upper_s,
+            out=np.zeros_like(self.gain_s),
+            where=self.upper_s > 0,
+        )
+        return max(0.0, float(missed.max(initial=0.0)))
 
 
-def model_profiles(
-    instance: Instance, server: int, model: int, current_s: FloatArray, rows: IntArray
-) -> Profiles:
-    """Exact profiles of one server for the layers of one model.
+@dataclass(frozen=True, eq=False)
+class LayerTerms:
+    """One server's gain in one model as weighted sets of experts that must all be cached here.
+
+    Attributes
+    ----------
+    layer : int array [T]
+    experts : int array [T, K]
+        Padded with -1 (not only on the right).
+    weight_s : float array [T]
+        > 0.
+    """
+
+    layer: IntArray
+    experts: npt.NDArray[np.int64]
+    weight_s: FloatArray
+
+
+def layer_terms(
+    instance: Instance, demand: Demand, server: int, model: int, table: FloatArray
+) -> LayerTerms:
+    """Split one server's gain in one model into terms.
 
     A request whose experts have the latencies ``c_1 >= c_2 >= ...`` now, and t at the server, gains
     ``rate * (max(c_j, t) - max(c_{j+1}, t))`` for every j whose first j experts are all cached
-    here. These terms, summed over all subsets of a set (the zeta transform), give the gain of
-    every set.
+    here, where ``c_{K+1}`` is minus infinity.
 
     Parameters
     ----------
     instance : Instance
+    demand : Demand
     server, model : int
-    current_s : float array [R, K]
-        Latency of each requested expert now, ``-inf`` for the padding.
-    rows : int array
-        Request rows of the model.
-
-    Returns
-    -------
-    Profiles
+    table : float array [U, I + 1]
+        Latency of each item now, without this server; see `latency_table_s`.
     """
     spec = instance.models[model]
-    E = spec.experts
-    requests = instance.requests
-    here = instance.server_latency_s[requests.user[rows], server, model]
-    rows = rows[here < current_s[rows].max(axis=1, initial=-np.inf)]
-    here = instance.server_latency_s[requests.user[rows], server, model]
+    first_item = int(instance.item_offset[model])
+    set_model = instance.item_model[demand.sets[:, 0]]
+    mine = np.flatnonzero(set_model[demand.expert_set] == model)
+    here = instance.server_latency_s[demand.user[mine], server, model]
+    latency = table[demand.user[mine, None], demand.sets[demand.expert_set[mine]]]
+    helped = here < latency.max(axis=1, initial=0.0)
+    mine, here, latency = mine[helped], here[helped], latency[helped]
 
-    order = np.argsort(-current_s[rows], axis=1, kind="stable")
-    latency = np.take_along_axis(current_s[rows], order, axis=1)
-    experts = np.take_along_axis(requests.experts[rows], order, axis=1)
-    reached = np.maximum(latency, here[:, None])
+    order = np.argsort(-latency, axis=1, kind="stable")
+    reached = np.maximum(np.take_along_axis(latency, order, axis=1), here[:, None])
     step = reached - np.column_stack([reached[:, 1:], here])
-    # The padding comes last and adds nothing: its step is 0.
-    mask = np.bitwise_or.accumulate(np.where(experts >= 0, 1 << experts.clip(0), 0), axis=1)
-    weight = requests.rate[rows][:, None] * step
-    cell = (requests.layer[rows].astype(np.int64) << E)[:, None] + mask
-
-    size = np.bitwise_count(np.arange(1 << E))
-    by_size = [np.flatnonzero(size == k) for k in range(E + 1)]
-    gain = np.empty((spec.layers, E + 1))
-    best = np.empty((spec.layers, E + 1), dtype=np.int64)
-    block = max(1, _TABLE_ENTRIES >> E)
-    for start in range(0, spec.layers, block):
-        stop = min(start + block, spec.layers)
-        inside = (requests.layer[rows] >= start) & (requests.layer[rows] < stop)
-        index = (cell[inside] - (start << E)).ravel()
-        table = sums(index, weight[inside].ravel(), (stop - start) << E)
-        for bit in range(E):
-            halves = table.reshape(-1, 2, 1 << bit)
-            halves[:, 1] += halves[:, 0]
-        table = table.reshape(stop - start, 1 << E)
-        for k, masks in enumerate(by_size):
-            values = table[:, masks]
-            choice = values.argmax(axis=1)
-            best[start:stop, k] = masks[choice]
-            gain[start:stop, k] = values[np.arange(stop - start), choice]
-    return Profiles(gain, best)
+    weight = demand.rate[mine, None] * step
+    # A term is a set of the demand and which of its positions are in the prefix: the padding has
+    # latency 0, comes last and adds nothing.
+    K = demand.sets.shape[1]
+    mask = np.bitwise_or.accumulate(np.left_shift(1, order), axis=1)
+    row, column = np.nonzero(weight > 0)
+    key = (demand.expert_set[mine[row]] << K) + mask[row, column]
+    distinct, inverse = np.unique(key, return_inverse=True)
+    items = demand.sets[distinct >> K] - first_item
+    inside = (distinct[:, None] >> np.arange(K)) & 1 == 1
+    return LayerTerms(
+        layer=items[:, 0] // spec.experts,
+        experts=np.where(inside, items % spec.experts, -1),
+        weight_s=sums(inverse, weight[row, column], len(distinct)),
+    )

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from expertcache.heuristics.greedy import _Gains
+from expertcache.heuristics.greedy import Gains
 from expertcache.instances.evaluate import evaluate
 from expertcache.instances.placement import Placement
 from expertcache.instances.terms import coverage_terms
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 @given(seed=st.integers(0, 10**6), top_k=st.integers(1, 3), models=st.integers(1, 2))
 def test_gains_stay_exact(seed, top_k, models, random_instance):
     instance = random_instance(seed, top_k=top_k, models=models, servers=3)
-    gains = _Gains(coverage_terms(instance), instance.servers)
+    gains = Gains(coverage_terms(instance), instance.servers)
     cached = np.zeros((instance.servers, instance.items), dtype=bool)
     rng = np.random.default_rng(seed)
     for _ in range(6):

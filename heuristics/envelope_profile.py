@@ -1,0 +1,166 @@
+"""Profiles of large layers: a concave upper bound, and sets found by peeling and adding.
+
+Finding the best k experts contains densest-k-subgraph, so large layers get an interval: an upper
+bound on the gain of every set of k experts, and a set. Where both agree, the profile is exact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..instances.arrays import sums
+from ..instances.instance import BoolArray, FloatArray, IntArray
+from .profile import LayerTerms, Profiles
+
+#: Rounds of balancing. More tighten the upper bound very little, see benchmarks/profiles.py.
+_ROUNDS = 100
+
+#: Shares of a term's weight that count for each of its experts while others are missing, in the
+#: passes that add experts: each finds the best sets of some layers.
+_CREDITS = (0.5, 0.2, 0.05)
+
+
+def envelope_profiles(terms: LayerTerms, layers: int, experts: int) -> Profiles:
+    """Profiles with certified gaps, for any number of experts.
+
+    Upper bound: give each term's weight to its experts in any way; the sum over a set's experts
+    then is at least its gain, because a term that pays has all its experts inside. So the k
+    largest loads bound the gain of every k experts. The most balanced loads give the concave
+    envelope of the profile, the value of the parametric minimum cut ``max gain - price * count``
+    at all prices at once, and their level sets are optimal (Fujishige 1980,
+    doi:10.1287/moor.5.2.186). They are approached by the Frank-Wolfe method: in each round every
+    term goes to its expert with the least load (Danisch, Chan, Sozio 2017,
+    doi:10.1145/3038912.3052619). Every round is valid, and the best bound for each k is kept.
+
+    Sets: the k largest loads, peeling (drop the expert whose loss is least), and adding (take the
+    expert that completes most, terms with missing experts counting in part).
+
+    Parameters
+    ----------
+    terms : LayerTerms
+    layers, experts : int
+    """
+    nest = _Nest(terms, layers, experts)
+    upper, load = nest.balance()
+    orders = [np.argsort(-load, axis=1, kind="stable"), nest.peel()]
+    orders += [nest.add(credit) for credit in _CREDITS]
+    gain = np.zeros((layers, experts + 1))
+    choice = np.zeros((layers, experts + 1), dtype=np.int64)
+    ranks = []
+    for number, order in enumerate(orders):
+        rank = np.empty_like(order)
+        np.put_along_axis(rank, order, np.arange(experts)[None, :], axis=1)
+        ranks.append(rank)
+        reached = nest.gain_by_count(rank)
+        better = reached > gain
+        gain[better] = reached[better]
+        choice[better] = number
+    # A count that finds less than a smaller one takes the smaller one's set.
+    count = np.broadcast_to(np.arange(experts + 1), gain.shape).copy()
+    for k in range(1, experts + 1):
+        worse = gain[:, k] <= gain[:, k - 1]
+        gain[worse, k] = gain[worse, k - 1]
+        choice[worse, k] = choice[worse, k - 1]
+        count[worse, k] = count[worse, k - 1]
+    rank_of = np.stack(ranks)  # [orders, L, E]
+    chosen = rank_of[choice, np.arange(layers)[:, None]]  # [L, E + 1, E]
+    return Profiles(gain, np.maximum(upper, gain), chosen < count[:, :, None])
+
+
+class _Nest:
+    """Terms over the experts of all layers, numbered through; the last number is the padding."""
+
+    def __init__(self, terms: LayerTerms, layers: int, experts: int) -> None:
+        self.shape = (layers, experts)
+        self.pad = layers * experts
+        self.weight = terms.weight_s
+        self.layer = terms.layer
+        self.expert = np.where(
+            terms.experts >= 0, terms.layer[:, None] * experts + terms.experts, self.pad
+        )
+        self.inside: BoolArray = self.expert < self.pad
+
+    def _per_expert(self, expert: IntArray, weight: FloatArray) -> FloatArray:
+        """Sum weights [T, K] by expert; [L, E]."""
+        return sums(expert.ravel(), weight.ravel(), self.pad + 1)[:-1].reshape(self.shape)
+
+    def balance(self) -> tuple[FloatArray, FloatArray]:
+        """Upper bound [L, E + 1] by count, and the balanced loads [L, E]."""
+        rows = np.arange(len(self.weight))
+        size = np.maximum(self.inside.sum(axis=1), 1)
+        share = np.where(self.inside, (self.weight / size)[:, None], 0.0)
+        load = self._per_expert(self.expert, share)
+        upper = _largest(load)
+        # Terms of one expert have no choice: nothing to balance.
+        rounds = _ROUNDS if len(size) and size.max() > 1 else 0
+        for number in range(rounds):
+            padded = np.append(load.ravel(), np.inf)
+            least = self.expert[rows, padded[self.expert].argmin(axis=1)]
+            step = 2 / (number + 3)
+            load = (1 - step) * load + step * self._per_expert(least, self.weight)
+            upper = np.minimum(upper, _largest(load))
+        return upper, load
+
+    def gain_by_count(self, rank: IntArray) -> FloatArray:
+        """Gain of the first k experts of each layer's order; [L, E + 1]."""
+        L, E = self.shape
+        padded = np.append(rank.ravel(), -1)
+        complete = padded[self.expert].max(axis=1, initial=-1) + 1
+        table = sums(self.layer * (E + 1) + complete, self.weight, L * (E + 1))
+        return np.cumsum(table.reshape(L, E + 1), axis=1)
+
+    def peel(self) -> IntArray:
+        """Order of the experts of each layer: the reverse of dropping the least loss; [L, E]."""
+        L, E = self.shape
+        loss = self._per_expert(self.expert, np.where(self.inside, self.weight[:, None], 0.0))
+        present = np.ones((L, E), dtype=np.bool_)
+        alive = np.arange(len(self.weight))
+        order = np.empty((L, E), dtype=np.int64)
+        for k in range(E - 1, -1, -1):
+            dropped = np.where(present, loss, np.inf).argmin(axis=1)
+            order[:, k] = dropped
+            present[np.arange(L), dropped] = False
+            gone = np.zeros(self.pad + 1, dtype=np.bool_)
+            gone[np.arange(L) * E + dropped] = True
+            dies = gone[self.expert[alive]].any(axis=1)
+            dead = alive[dies]
+            spread = np.where(self.inside[dead], self.weight[dead, None], 0.0)
+            loss = loss - self._per_expert(self.expert[dead], spread)
+            alive = alive[~dies]
+        return order
+
+    def add(self, credit: float) -> IntArray:
+        """Order of adding the expert that completes most; [L, E].
+
+        A term with m missing experts counts ``credit ** (m - 1)`` of its weight.
+        """
+        L, E = self.shape
+        missing = self.inside.sum(axis=1)
+        score = self._per_expert(
+            self.expert, self._credited(np.arange(len(missing)), missing, credit)
+        )
+        absent = np.ones((L, E), dtype=np.bool_)
+        order = np.empty((L, E), dtype=np.int64)
+        for k in range(E):
+            added = np.where(absent, score, -np.inf).argmax(axis=1)
+            order[:, k] = added
+            absent[np.arange(L), added] = False
+            new = np.zeros(self.pad + 1, dtype=np.bool_)
+            new[np.arange(L) * E + added] = True
+            touched = np.flatnonzero(new[self.expert].any(axis=1))
+            before = self._credited(touched, missing[touched], credit)
+            missing[touched] -= 1
+            after = self._credited(touched, missing[touched], credit)
+            score = score + self._per_expert(self.expert[touched], after - before)
+        return order
+
+    def _credited(self, term: IntArray, missing: IntArray, credit: float) -> FloatArray:
+        """Weight that counts for each expert of some terms; [terms, K]."""
+        value = self.weight[term] * np.where(missing > 0, credit ** (missing - 1.0), 0.0)
+        return np.where(self.inside[term], value[:, None], 0.0)
+
+
+def _largest(load: FloatArray) -> FloatArray:
+    """Sum of the k largest loads of each layer; [L, E + 1]."""
+    ordered = -np.sort(-load, axis=1)
+    return np.column_stack([np.zeros(len(load)), np.cumsum(ordered, axis=1)])
