@@ -18,7 +18,12 @@ from .method import Limits, Method, Outcome
 METHODS = {
     "milp": "formulations.milp",
     "greedy": "heuristics.greedy",
+    "enumeration-greedy": "heuristics.enumeration_greedy",
+    "pipage": "heuristics.pipage",
     "successive": "heuristics.successive",
+    "max-convolution": "heuristics.max_convolution",
+    "ascent": "heuristics.ascent",
+    "local-search": "heuristics.local_search",
     "popularity": "heuristics.popularity",
     "random": "heuristics.random",
     "cloud-only": "heuristics.cloud_only",

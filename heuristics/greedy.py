@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Literal
 
 import numpy as np
@@ -46,7 +47,9 @@ def greedy(instance: Instance, *, limits: Limits, seed: int, rule: Rule = "best"
     # With one size both rankings are the same.
     one_size = len(np.unique(instance.item_bytes)) <= 1
     rules = ["gain"] if one_size else ["gain", "density"] if rule == "best" else [rule]
-    runs = [_run(instance, terms, r == "density", deadline) for r in rules]
+    empty = np.zeros((instance.servers, instance.items), dtype=np.bool_)
+    gains = Gains(terms, instance.servers)
+    runs = [greedy_pass(instance, gains.copy(), empty, r == "density", deadline) for r in rules]
     savings = [terms.saving_s(cached) for cached, _ in runs]
     best = int(np.argmax(savings))
     done = all(finished for _, finished in runs)
@@ -57,16 +60,33 @@ def greedy(instance: Instance, *, limits: Limits, seed: int, rule: Rule = "best"
     )
 
 
-def _run(
-    instance: Instance, terms: Terms, per_byte: bool, deadline: Deadline
+def greedy_pass(
+    instance: Instance, gains: Gains, start: BoolArray, per_byte: bool, deadline: Deadline
 ) -> tuple[BoolArray, bool]:
-    """One greedy pass; the placement, and whether it came to its end."""
-    gains = _Gains(terms, instance.servers)
-    cached = np.zeros((instance.servers, instance.items), dtype=np.bool_)
-    left = instance.capacity_bytes.copy()
+    """Add pairs to a feasible start until none fits or helps.
+
+    Parameters
+    ----------
+    instance : Instance
+    gains : Gains
+        Given the start; used up.
+    start : bool array [N, I]
+    per_byte : bool
+        Rank by gain per byte.
+    deadline : Deadline
+
+    Returns
+    -------
+    bool array [N, I]
+        The placement.
+    bool
+        Whether it came to its end.
+    """
+    cached = start.copy()
+    left = instance.capacity_bytes - cached @ instance.item_bytes
     sizes = instance.item_bytes
-    least = _NEGLIGIBLE * float(terms.weight_s.sum())
-    open_ = sizes <= left[:, None]
+    least = _NEGLIGIBLE * gains.total_s
+    open_ = (sizes <= left[:, None]) & ~cached
     while True:
         candidate = np.where(open_ & (gains.gain_s > least), gains.gain_s, 0.0)
         if per_byte:
@@ -84,17 +104,20 @@ def _run(
         gains.add(server, item)
 
 
-class _Gains:
+class Gains:
     """The gain of every (server, item) pair, kept exact while pairs are added.
 
     Attributes
     ----------
     gain_s : float array [N, I]
         Saving that caching the item on the server would add, in seconds.
+    total_s : float
+        Weight of all terms.
     """
 
     def __init__(self, terms: Terms, servers: int) -> None:
         self._terms = terms
+        self.total_s = float(terms.weight_s.sum())
         self._near: BoolArray = np.zeros((len(terms.server_sets), terms.items + 1), dtype=np.bool_)
         self._near[:, -1] = True  # the padding is never missing
         members = terms.expert_sets[terms.expert_set]
@@ -108,6 +131,14 @@ class _Gains:
         self.gain_s: FloatArray = np.zeros((servers, terms.items))
         alone = np.flatnonzero(self._missing == 1)
         self._change(alone, members[alone, 0], terms.weight_s[alone])
+
+    def copy(self) -> Gains:
+        """Copy that can be changed by itself."""
+        twin = copy.copy(self)
+        twin.gain_s = self.gain_s.copy()
+        twin._near = self._near.copy()
+        twin._missing = self._missing.copy()
+        return twin
 
     def add(self, server: int, item: int) -> None:
         """Cache an item on a server."""
@@ -132,6 +163,13 @@ class _Gains:
         for n, gain in enumerate(self.gain_s):
             mine = inside[:, n]
             np.add.at(gain, item[mine], change_s[mine])
+
+
+def largest_set(instance: Instance) -> int:
+    """Largest number of experts that one term of the saving needs: 1 makes it submodular."""
+    terms = coverage_terms(instance)
+    size = (terms.expert_sets[terms.expert_set] < terms.items).sum(axis=1)
+    return int(size.max(initial=0))
 
 
 METHOD = Method("greedy", "the best single expert, again and again (for K = 1)", greedy)

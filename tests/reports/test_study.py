@@ -91,11 +91,11 @@ def test_other_settings_in_the_same_folder_are_refused(change, instances, tmp_pa
 
 
 def test_a_method_that_refuses_is_a_row(random_instance, tmp_path):
-    instance = random_instance(1, experts=21, rows=5)
-    Study((instance,), ("successive", "greedy"), (0,), 30.0).run(tmp_path)
+    instance = random_instance(1, top_k=2)
+    Study((instance,), ("pipage", "greedy"), (0,), 30.0).run(tmp_path)
     first, second = rows_of(tmp_path)
     assert first["status"] == "none"
-    assert "21 experts" in first["error"]
+    assert "K = 1" in first["error"]
     assert second["status"] == "feasible"
 
 

@@ -1,0 +1,119 @@
+"""Block-coordinate ascent: servers are solved again, given all others, until none improves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..instances.demand import Demand, merged_demand
+from ..instances.errors import InputError
+from ..instances.evaluate import latency_table_s
+from ..instances.instance import BoolArray, FloatArray, Instance
+from ..instances.placement import Placement
+from ..instances.solution import StoppedBy
+from ..method import Deadline, Limits, Method, Outcome
+from .best_response import best_response, take_in
+from .layer_knapsack import Combine, layer_tree
+from .successive import run_successive
+
+#: Improvements below this share of the latency are rounding errors.
+_NEGLIGIBLE = 1e-12
+
+
+def ascent(
+    instance: Instance,
+    *,
+    limits: Limits,
+    seed: int,
+    start: Placement | None = None,
+    orders: int = 4,
+) -> Outcome:
+    """Climb from a start, or from `successive` in several orders, and keep the best.
+
+    Each step replaces what one server caches by its best response to all others, so the saving
+    never falls; at the end no change of a single server helps (where profiles are exact).
+
+    Parameters
+    ----------
+    instance : Instance
+    limits : Limits
+    seed : int
+        For the random orders.
+    start : Placement, optional
+        Where every climb begins.
+    orders : int
+        How many server orders to try: as given, reversed, then random ones.
+    """
+    if orders < 1:
+        raise InputError(f"ascent: option orders: must be >= 1, got {orders}")
+    deadline = limits.deadline()
+    demand = merged_demand(instance)
+    best, best_latency = start, np.inf
+    if start is not None:
+        best_latency = total_latency_s(demand, latency_table_s(instance, start.cached))
+    for order in server_orders(instance.servers, orders, np.random.default_rng(seed)):
+        if best is not None and deadline.passed():
+            return Outcome(best, StoppedBy.TIME)
+        cached = first_climb(instance, order, limits) if start is None else start.cached
+        latency, cached = climb(instance, demand, cached, order, deadline)
+        if latency < best_latency or best is None:
+            best, best_latency = Placement(cached), latency
+    return Outcome(best, StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED)
+
+
+def server_orders(servers: int, count: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
+    """Distinct server orders: as given, reversed, then random ones, at most `count`."""
+    orders = [tuple(range(servers)), tuple(range(servers))[::-1]]
+    # More random orders than asked for, because some repeat where there are few servers.
+    orders += [tuple(rng.permutation(servers).tolist()) for _ in range(4 * count)]
+    return list(dict.fromkeys(orders))[:count]
+
+
+def first_climb(instance: Instance, order: Sequence[int], limits: Limits) -> BoolArray:
+    """Placement of `successive` in an order."""
+    placement = run_successive(instance, limits, order, Combine(layer_tree)).placement
+    assert placement is not None
+    return placement.cached
+
+
+def climb(
+    instance: Instance,
+    demand: Demand,
+    cached: BoolArray,
+    order: Sequence[int],
+    deadline: Deadline,
+) -> tuple[float, BoolArray]:
+    """Best responses in turn until a whole round improves nothing; latency and placement."""
+    cached = cached.copy()
+    latency = total_latency_s(demand, latency_table_s(instance, cached))
+    least = _NEGLIGIBLE * latency
+    unchanged = 0
+    while unchanged < len(order):
+        for n in order:
+            if unchanged >= len(order) or deadline.passed():
+                return latency, cached
+            others = cached.copy()
+            others[n] = False
+            table = latency_table_s(instance, others)
+            response = best_response(instance, demand, n, table, Combine(layer_tree))
+            take_in(instance, table, n, response.cached)
+            reached = total_latency_s(demand, table)
+            unchanged += 1
+            if reached < latency - least:
+                latency, unchanged = reached, 1
+                cached[n] = response.cached
+    return latency, cached
+
+
+def total_latency_s(demand: Demand, table: FloatArray) -> float:
+    """Latency of all demand under a latency table [U, I + 1]."""
+    slowest = np.zeros(len(demand.rate))
+    for column in demand.sets[demand.expert_set].T:
+        np.maximum(slowest, table[demand.user, column], out=slowest)
+    return float(demand.rate @ slowest)
+
+
+METHOD = Method(
+    "ascent", "servers solved again until none improves (any K)", ascent, uses_seed=True
+)

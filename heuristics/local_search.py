@@ -1,0 +1,266 @@
+"""Large-neighbourhood search: parts of a placement are solved again exactly, by HiGHS."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..coverage_lp import CoverageLp, coverage_lp
+from ..highs import run_highs
+from ..instances.demand import merged_demand
+from ..instances.evaluate import latency_empty_s
+from ..instances.instance import BoolArray, Instance, IntArray
+from ..instances.placement import Placement
+from ..instances.solution import StoppedBy
+from ..instances.terms import Terms, coverage_terms
+from ..method import Deadline, Limits, Method, Outcome
+from . import stopping
+from .ascent import climb, first_climb, server_orders
+from .fill import fill
+
+#: Share of the time limit that the starts may take.
+_START_SHARE = 0.3
+
+#: Placement columns of the first neighbourhoods, and limits of their growth.
+_FIRST_SIZE, _LEAST_SIZE = 60.0, 8.0
+
+#: Seconds for one neighbourhood, and the time below which the next may be larger.
+_STEP_S, _QUICK_S = 2.0, 0.4
+
+#: Largest relaxation, in rows, that is solved for a start.
+_LP_ROWS = 50_000
+
+
+def local_search(
+    instance: Instance,
+    *,
+    limits: Limits,
+    seed: int,
+    start: Placement | None = None,
+    patience: int = 60,
+    iterations: int | None = None,
+    bound: float | None = None,
+) -> Outcome:
+    """Search for the best placement that time allows.
+
+    Starts: the given one, or `successive` in several server orders and the rounded relaxation, each
+    improved by best responses of single servers. Single servers get stuck where two must change
+    together, so then neighbourhoods of several servers are solved as small exact models: two or
+    three servers that share users in some layers, or all servers in a few layers; everything else
+    stays. Neighbourhoods grow while they are quick and shrink when they are not; one that holds
+    the whole instance and is solved proves the optimum. Never worse than its start.
+
+    Parameters
+    ----------
+    instance : Instance
+    limits : Limits
+        A gap counts against `bound`.
+    seed : int
+    start : Placement, optional
+    patience : int
+        Stop after so many neighbourhoods in a row that improve nothing.
+    iterations : int, optional
+        Stop after so many neighbourhoods.
+    bound : float, optional
+        A known lower bound on the latency in seconds, to stop within the gap of `limits`.
+    """
+    deadline = limits.deadline()
+    rules = [stopping.when_time_is_over(deadline), stopping.without_improvement(patience)]
+    if iterations is not None:
+        rules.append(stopping.after_iterations(iterations))
+    if bound is not None:
+        rules.append(stopping.within_gap(bound, limits.gap))
+    stop = stopping.first_of(*rules)
+    search = _Search(instance, seed)
+    best, saving = None, -1.0
+    for cached in _starts(instance, search.terms, limits, deadline, seed, start):
+        value = search.terms.saving_s(cached)
+        if value > saving:
+            best, saving = cached, value
+    assert best is not None
+
+    empty = latency_empty_s(instance)
+    size = _FIRST_SIZE
+    done = idle = 0
+    while (reason := stop(stopping.Progress(done, idle, empty - saving))) is None:
+        best = search.without_useless(best)
+        part = search.neighbourhood(best, size)
+        began = time.perf_counter()
+        result = run_highs(
+            part.model.linear,
+            limits=Limits(time_s=max(min(_STEP_S, deadline.remaining_s()), 1e-3)),
+            seed=seed,
+            start=part.model.start(best),
+        )
+        seconds = time.perf_counter() - began
+        done += 1
+        idle += 1
+        if result.values is not None:
+            found = part.model.placed(result.values, best & ~part.free)
+            value = search.terms.saving_s(found)
+            if value > saving * (1 + 1e-12) and search.fits(found):
+                best, saving, idle = found, value, 0
+        if result.stopped_by is StoppedBy.PROOF:
+            if part.whole:
+                return Outcome(
+                    Placement(best),
+                    StoppedBy.PROOF,
+                    max(0.0, empty + result.bound),
+                    {"steps": done},
+                )
+            if seconds < _QUICK_S:
+                size *= 1.3
+        else:
+            size = max(_LEAST_SIZE, 0.7 * size)
+    return Outcome(Placement(best), reason, meta={"steps": done})
+
+
+def _starts(
+    instance: Instance,
+    terms: Terms,
+    limits: Limits,
+    deadline: Deadline,
+    seed: int,
+    start: Placement | None,
+) -> Iterator[BoolArray]:
+    """Placements to begin with; the first one in any case, the others while there is time."""
+    demand = merged_demand(instance)
+    order = tuple(range(instance.servers))
+    if start is not None:
+        yield start.cached
+        yield climb(instance, demand, start.cached, order, deadline)[1]
+        return
+    share = Deadline(time.monotonic() + _START_SHARE * deadline.remaining_s())
+    for order in server_orders(instance.servers, 4, np.random.default_rng(seed)):
+        first = first_climb(instance, order, limits)
+        yield first
+        yield climb(instance, demand, first, order, share)[1]
+        if share.passed():
+            return
+    model = coverage_lp(instance, terms)
+    if len(model.linear.row_lower) <= _LP_ROWS:
+        result = run_highs(
+            model.linear, limits=Limits(time_s=max(share.remaining_s(), 1e-3)), relax=True
+        )
+        if result.values is not None:
+            rounded = _by_value(instance, model, result.values)
+            yield rounded
+            yield climb(instance, demand, rounded, order, share)[1]
+
+
+def _by_value(instance: Instance, model: CoverageLp, values: np.ndarray) -> BoolArray:
+    """Fill every server with the pairs of the largest values of the relaxation."""
+    x = np.zeros((instance.servers, instance.items))
+    x[model.server, model.item] = values[: len(model.server)]
+    orders = [np.argsort(-row, kind="stable")[: int((row > 1e-6).sum())] for row in x]
+    return fill(instance, orders).cached
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A neighbourhood: its free pairs, its model, and whether it is the whole instance."""
+
+    free: BoolArray
+    model: CoverageLp
+    whole: bool
+
+
+class _Search:
+    """What stays the same during a search."""
+
+    def __init__(self, instance: Instance, seed: int) -> None:
+        self.instance = instance
+        self.terms = coverage_terms(instance)
+        self.rng = np.random.default_rng(seed)
+        first = np.cumsum([0] + [model.layers for model in instance.models])
+        self.layer: IntArray = first[instance.item_model] + instance.item_layer
+        self.layers = int(first[-1])
+        # Terms of each layer, one layer after the other.
+        of_term = self.layer[self.terms.expert_sets[self.terms.expert_set, 0]]
+        self.term: IntArray = np.argsort(of_term, kind="stable")
+        self.first: IntArray = np.searchsorted(of_term[self.term], np.arange(self.layers + 1))
+        # Pairs that some term can use.
+        used = np.zeros((len(self.terms.server_sets), instance.items + 1), dtype=np.bool_)
+        used[self.terms.server_set[:, None], self.terms.expert_sets[self.terms.expert_set]] = True
+        self.useful: BoolArray = self.terms.server_sets.T @ used[:, :-1]
+        # How much two servers serve the same terms.
+        weight = np.bincount(
+            self.terms.server_set,
+            weights=self.terms.weight_s,
+            minlength=len(self.terms.server_sets),
+        )
+        member = self.terms.server_sets.astype(np.float64)
+        self.shared = member.T @ (weight[:, None] * member)
+
+    def fits(self, cached: BoolArray) -> bool:
+        """Whether no capacity is exceeded."""
+        used = cached @ self.instance.item_bytes
+        return bool((used <= self.instance.capacity_bytes).all())
+
+    def without_useless(self, cached: BoolArray) -> BoolArray:
+        """Drop copies that no paid term needs, server by server: room for better ones."""
+        terms = self.terms
+        cached = cached.copy()
+        members = terms.expert_sets[terms.expert_set]
+        pad = np.ones((len(terms.server_sets), 1), dtype=np.int64)
+        for n in range(self.instance.servers):
+            copies = np.hstack([terms.server_sets.astype(np.int64) @ cached, pad])
+            mine = np.flatnonzero(terms.server_sets[terms.server_set, n])
+            held = copies[terms.server_set[mine, None], members[mine]]
+            paid = np.logical_and.reduce(held > 0, axis=1)
+            only = (held == 1) & paid[:, None]
+            needed = np.zeros(self.instance.items + 1, dtype=np.bool_)
+            needed[members[mine][only]] = True
+            cached[n] &= needed[:-1]
+        return cached
+
+    def neighbourhood(self, cached: BoolArray, size: float) -> _Part:
+        """Choose about `size` placement columns at random, and model them."""
+        N = self.instance.servers
+        if N > 2 and self.rng.random() < 0.5:
+            # Two or three servers that share users.
+            first = int(self.rng.integers(N))
+            near = self.shared[first] + 1e-12 * max(self.shared.max(), 1e-300)
+            near[first] = 0.0
+            count = int(self.rng.integers(1, min(3, N)))
+            chance = near / near.sum()
+            others = self.rng.choice(N, size=count, replace=False, p=chance)
+            servers = np.append(others, first)
+        else:
+            servers = np.arange(N)
+        columns = np.zeros(self.layers)
+        np.add.at(columns, self.layer, self.useful[servers].sum(axis=0))
+        order = self.rng.permutation(self.layers)
+        taken = max(1, int(np.searchsorted(np.cumsum(columns[order]), size, side="right")))
+        layers = np.zeros(self.layers, dtype=np.bool_)
+        layers[order[:taken]] = True
+        free = np.zeros(cached.shape, dtype=np.bool_)
+        free[np.ix_(servers, np.flatnonzero(layers[self.layer]))] = True
+        return _Part(
+            free=free,
+            model=coverage_lp(self.instance, self._terms_of(layers), free=free, fixed=cached),
+            whole=len(servers) == N and taken == self.layers,
+        )
+
+    def _terms_of(self, layers: BoolArray) -> Terms:
+        """Terms of some layers."""
+        picked = [
+            self.term[self.first[k] : self.first[k + 1]] for k in np.flatnonzero(layers).tolist()
+        ]
+        rows = np.concatenate(picked)
+        return Terms(
+            expert_sets=self.terms.expert_sets,
+            server_sets=self.terms.server_sets,
+            expert_set=self.terms.expert_set[rows],
+            server_set=self.terms.server_set[rows],
+            weight_s=self.terms.weight_s[rows],
+            items=self.terms.items,
+        )
+
+
+METHOD = Method(
+    "local-search", "the best placement that time allows (any K)", local_search, uses_seed=True
+)

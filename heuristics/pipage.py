@@ -1,0 +1,130 @@
+"""Pipage rounding of the linear relaxation, for K = 1."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ..coverage_lp import coverage_lp
+from ..highs import run_highs
+from ..instances.evaluate import latency_empty_s
+from ..instances.instance import FloatArray, Instance, IntArray
+from ..instances.placement import Placement
+from ..instances.solution import StoppedBy
+from ..instances.terms import Terms, coverage_terms
+from ..method import Limits, Method, Outcome
+from .greedy import Gains, greedy_pass, largest_set
+
+#: Values this near to 0 or 1 are whole.
+_WHOLE = 1e-9
+
+
+def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
+    """Solve the linear relaxation of `coverage`, round it inside each server, then refill.
+
+    ``F(x) = sum_t w_t (1 - prod_{n in G_t} (1 - x[n, i_t]))`` agrees with the saving at whole x and
+    is at least 1 - 1/e of the relaxation's value. Moving bytes between two fractional experts of
+    one server is a line on which F is linear, because no term has two experts: one of its ends is
+    no worse, and there one of the two is whole. With experts of equal size nothing fractional
+    remains, so the saving is at least 1 - 1/e of the relaxation's value, for any number of servers
+    (Ageev, Sviridenko 2004, doi:10.1023/B:JOCO.0000038913.96607.c2). With unequal sizes at most one
+    fractional expert per server remains and is dropped, which no guarantee covers. What is left of
+    the capacities is filled greedily.
+
+    The outcome's ``meta`` has ``lp_ratio``, the saving as a share of the relaxation's bound.
+
+    Parameters
+    ----------
+    instance : Instance
+        With K = 1 (after local experts, each request needs at most one).
+    limits : Limits
+    seed : int
+        HiGHS' random seed.
+    """
+    deadline = limits.deadline()
+    terms = coverage_terms(instance)
+    model = coverage_lp(instance, terms)
+    result = run_highs(
+        model.linear,
+        limits=dataclasses.replace(limits, time_s=max(deadline.remaining_s(), 1e-3)),
+        seed=seed,
+        relax=True,
+    )
+    stopped_by = StoppedBy.TIME if result.stopped_by is StoppedBy.TIME else StoppedBy.FINISHED
+    x = np.zeros((instance.servers, instance.items))
+    if result.values is not None:
+        x[model.server, model.item] = result.values[: len(model.server)].clip(0, 1)
+    rounded = _round(instance, terms, x)
+    cached = rounded > 0.5
+    # Rounding errors of the relaxation must not break a capacity.
+    while (over := np.flatnonzero(cached @ instance.item_bytes > instance.capacity_bytes)).size:
+        cached[over[0], np.flatnonzero(cached[over[0]])[-1]] = False
+    gains = Gains(terms, instance.servers)
+    for server, item in np.argwhere(cached).tolist():
+        gains.add(server, item)
+    cached, _ = greedy_pass(instance, gains, cached, True, deadline)
+    most = -result.bound
+    return Outcome(
+        Placement(cached),
+        stopped_by,
+        bound_latency_s=max(0.0, latency_empty_s(instance) - most),
+        meta={"lp_ratio": terms.saving_s(cached) / most if most > 0 else 1.0},
+    )
+
+
+def _round(instance: Instance, terms: Terms, x: FloatArray) -> FloatArray:
+    """Move bytes inside each server until at most one expert of it is fractional; drop that."""
+    x = np.where(x < _WHOLE, 0.0, np.where(x > 1 - _WHOLE, 1.0, x))
+    slope = _Slope(terms)
+    sizes = instance.item_bytes.astype(np.float64)
+    for n, row in enumerate(x):
+        open_ = np.flatnonzero((row > 0) & (row < 1)).tolist()
+        while len(open_) > 1:
+            i, j = open_[-2:]
+            # Bytes that can move from j to i, and from i to j.
+            to_i = min((1 - row[i]) * sizes[i], row[j] * sizes[j])
+            to_j = min(row[i] * sizes[i], (1 - row[j]) * sizes[j])
+            better = slope(x, n, i) / sizes[i] - slope(x, n, j) / sizes[j]
+            moved = to_i if better >= 0 else -to_j
+            row[i] += moved / sizes[i]
+            row[j] -= moved / sizes[j]
+            for k in (i, j):
+                if row[k] < _WHOLE or row[k] > 1 - _WHOLE:
+                    row[k] = round(row[k])
+                    open_.remove(k)
+        for k in open_:
+            # The last one stays if it fits whole: with equal sizes it always does.
+            whole = (row == 1) @ instance.item_bytes + instance.item_bytes[k]
+            row[k] = float(whole <= instance.capacity_bytes[n])
+    return x
+
+
+class _Slope:
+    """Slope of F along one variable."""
+
+    def __init__(self, terms: Terms) -> None:
+        item = terms.expert_sets[terms.expert_set, 0]
+        order = np.argsort(item, kind="stable")
+        self._terms = terms
+        self._term: IntArray = order
+        self._first: IntArray = np.searchsorted(item[order], np.arange(terms.items + 1))
+
+    def __call__(self, x: FloatArray, server: int, item: int) -> float:
+        mine = self._term[self._first[item] : self._first[item + 1]]
+        inside = self._terms.server_sets[self._terms.server_set[mine]]
+        mine, inside = mine[inside[:, server]], inside[inside[:, server]].copy()
+        inside[:, server] = False
+        missed = np.where(inside, 1 - x[:, item], 1.0).prod(axis=1)
+        return float(self._terms.weight_s[mine] @ missed)
+
+
+def _unsupported(instance: Instance) -> str | None:
+    if largest_set(instance) > 1:
+        return "is for K = 1; successive, ascent and local-search take any K"
+    return None
+
+
+METHOD = Method(
+    "pipage", "linear relaxation, rounded (K = 1)", pipage, _unsupported, uses_seed=True
+)
