@@ -9,8 +9,8 @@ LINKS := $(addprefix .typing/expertcache/,$(wildcard *.py) py.typed formulations
 .PHONY: demo test test-wheel lint types clean
 
 demo: $(VENV)/installed
-	$(BIN)/expertcache study small \
-	  --methods milp,successive,greedy,popularity,random,cloud-only --output demo
+	$(BIN)/expertcache study small --time-limit 20 --output demo \
+	  --methods milp,local-search,ascent,successive,greedy,popularity,random,cloud-only
 
 test: lint types
 	$(BIN)/python -m pytest

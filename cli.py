@@ -130,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     solve.add_argument("--seed", type=int, default=0)
     solve.add_argument("--start", metavar="SOLUTION", help="placement to begin with")
+    solve.add_argument("--bound", choices=["lp"], help="also bound the latency by this method")
     solve.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", help="option of the method"
     )

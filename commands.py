@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,6 +18,9 @@ from .instances.placement import Placement
 from .instances.scenario import Scenario
 from .instances.solution import Solution, Status, read_solution, solution_bytes, write_solution
 from .instances.storage import check_writable
+
+if TYPE_CHECKING:
+    from .method import Limits
 
 #: Options of the command line and the scenario fields they set.
 _FIELDS = {
@@ -131,6 +135,7 @@ def solve(
     threads: int,
     seed: int,
     start: str | None,
+    bound: str | None,
     option: list[str],
     output: str | None,
     json: bool,
@@ -158,10 +163,25 @@ def solve(
         start=placement,
         progress=True,
     )
+    solution = _certified(loaded, solution, bound, limits)
     if output is not None:
         write_solution(solution, output)
     _print(solution_bytes(solution).decode().rstrip() if json else solution.summary())
     return 3 if solution.status is Status.NONE else 0
+
+
+def _certified(
+    instance: Instance, solution: Solution, bound: str | None, limits: Limits
+) -> Solution:
+    """Add what is proven in advance, and a bound where one is wanted."""
+    from .formulations.lp_bound import lp_bound
+    from .guarantees import Facts
+    from .solver import a_priori, with_bound
+
+    if bound == "lp":
+        solution = with_bound(solution, lp_bound(instance, limits=limits).bound_latency_s)
+    promise = a_priori(solution, Facts(instance))
+    return dataclasses.replace(solution, meta=solution.meta | {"guarantee": promise._asdict()})
 
 
 def methods() -> int:

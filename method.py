@@ -11,10 +11,11 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from .guarantees import Facts, Guarantee, no_guarantee
 from .instances.errors import InputError
 from .instances.instance import Instance
 from .instances.placement import Placement
-from .instances.solution import StoppedBy
+from .instances.solution import Solution, StoppedBy
 
 #: Keyword arguments of a method's function that are not options of its own.
 _COMMON = ("limits", "seed", "start", "progress")
@@ -112,6 +113,9 @@ class Method:
         Says what is wrong with an instance that the method cannot treat, or None.
     uses_seed : bool
         Whether the seed changes anything.
+    guarantee : callable, optional
+        ``guarantee(facts, solution) -> Guarantee``: what is proven about a placement that the
+        method made; see `expertcache.guarantees`.
     """
 
     name: str
@@ -119,6 +123,7 @@ class Method:
     run: Callable[..., Outcome]
     unsupported: Callable[[Instance], str | None] = lambda _: None
     uses_seed: bool = False
+    guarantee: Callable[[Facts, Solution], Guarantee] = lambda *_: no_guarantee("none is known")
 
     def parameters(self) -> Mapping[str, inspect.Parameter]:
         """Keyword arguments of `run`."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+from .guarantees import Facts, Guarantee, no_guarantee
 from .instances.errors import InputError, UnsupportedError
 from .instances.evaluate import evaluate, latency_empty_s
 from .instances.instance import Instance
@@ -109,6 +111,53 @@ def solve(
     return _solution(instance, chosen, outcome, dict(options or {}), seed, seconds)
 
 
+def with_bound(solution: Solution, bound_latency_s: float) -> Solution:
+    """Add a lower bound from elsewhere, where it is better than the solution's own.
+
+    Parameters
+    ----------
+    solution : Solution
+    bound_latency_s : float
+        No placement has a smaller latency.
+
+    Returns
+    -------
+    Solution
+        With its gap; `Status.OPTIMAL` if the bound is as good as the placement.
+    """
+    latency, empty = solution.latency_s, solution.latency_empty_s
+    known = [b for b in (solution.bound_latency_s, bound_latency_s) if b is not None]
+    bound = max(known)
+    status = solution.status
+    if latency is not None:
+        if _closes(latency, bound, empty):
+            status = Status.OPTIMAL
+        bound = min(bound, latency)
+    return replace(solution, status=status, bound_latency_s=bound, gap=latency_gap(latency, bound))
+
+
+def a_priori(solution: Solution, facts: Facts) -> Guarantee:
+    """Look up what is proven about a method's solution by its theorem alone.
+
+    Parameters
+    ----------
+    solution : Solution
+        Of one of `METHODS`.
+    facts : Facts
+        Of its instance; may be shared by many solutions.
+    """
+    if solution.status is Status.NONE:
+        return no_guarantee("no placement")
+    if solution.status is Status.OPTIMAL:
+        return Guarantee(1.0, "proved optimal")
+    return find_method(solution.method).guarantee(facts, solution)
+
+
+def _closes(latency: float, bound: float, empty: float) -> bool:
+    """Whether a bound proves a latency optimal."""
+    return latency - bound <= PROOF_TOLERANCE * (empty - bound) + ROUNDING * empty
+
+
 def _solution(
     instance: Instance,
     method: Method,
@@ -135,9 +184,7 @@ def _solution(
     status = Status.NONE if placement is None else Status.FEASIBLE
     if status is Status.FEASIBLE and stopped_by is StoppedBy.PROOF:
         assert latency is not None
-        if bound is not None and (
-            latency - bound <= PROOF_TOLERANCE * (empty - bound) + ROUNDING * empty
-        ):
+        if bound is not None and _closes(latency, bound, empty):
             status = Status.OPTIMAL
         else:
             stopped_by = StoppedBy.ERROR

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from ..instances.solution import StoppedBy
 from ..method import Deadline, Limits, Method, Outcome
 from .best_response import best_response, take_in
 from .layer_knapsack import Combine, layer_tree
-from .successive import run_successive
+from .successive import guarantee, run_successive
 
 #: Improvements below this share of the latency are rounding errors.
 _NEGLIGIBLE = 1e-12
@@ -52,14 +53,22 @@ def ascent(
     best, best_latency = start, np.inf
     if start is not None:
         best_latency = total_latency_s(demand, latency_table_s(instance, start.cached))
+    meta: dict[str, Any] = {}
     for order in server_orders(instance.servers, orders, np.random.default_rng(seed)):
         if best is not None and deadline.passed():
-            return Outcome(best, StoppedBy.TIME)
-        cached = first_climb(instance, order, limits) if start is None else start.cached
+            return Outcome(best, StoppedBy.TIME, meta=meta)
+        if start is None:
+            first = in_turn(instance, order, deadline)
+            cached = first.cached
+            # Each order's share holds for the best placement.
+            meta |= {} if meta else first.share
+        else:
+            cached = start.cached
         latency, cached = climb(instance, demand, cached, order, deadline)
         if latency < best_latency or best is None:
             best, best_latency = Placement(cached), latency
-    return Outcome(best, StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED)
+    stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
+    return Outcome(best, stopped_by, meta=meta)
 
 
 def server_orders(servers: int, count: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
@@ -70,11 +79,19 @@ def server_orders(servers: int, count: int, rng: np.random.Generator) -> list[tu
     return list(dict.fromkeys(orders))[:count]
 
 
-def first_climb(instance: Instance, order: Sequence[int], limits: Limits) -> BoolArray:
-    """Placement of `successive` in an order."""
-    placement = run_successive(instance, limits, order, Combine(layer_tree)).placement
-    assert placement is not None
-    return placement.cached
+class InTurn(NamedTuple):
+    """A placement of `successive`, and its ``server_share`` if it reached all servers."""
+
+    cached: BoolArray
+    share: dict[str, Any]
+
+
+def in_turn(instance: Instance, order: Sequence[int], deadline: Deadline) -> InTurn:
+    """Fill the servers as `successive`, in an order."""
+    outcome = run_successive(instance, deadline, order, Combine(layer_tree))
+    assert outcome.placement is not None
+    meta = outcome.meta
+    return InTurn(outcome.placement.cached, {k: meta[k] for k in meta if k == "server_share"})
 
 
 def climb(
@@ -115,5 +132,6 @@ def total_latency_s(demand: Demand, table: FloatArray) -> float:
 
 
 METHOD = Method(
-    "ascent", "servers solved again until none improves (any K)", ascent, uses_seed=True
-)
+    "ascent", "servers solved again until none improves (any K)", ascent, uses_seed=True,
+    guarantee=guarantee,
+)  # fmt: skip

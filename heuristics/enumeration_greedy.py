@@ -8,10 +8,11 @@ from itertools import combinations
 
 import numpy as np
 
+from ..guarantees import Facts, Guarantee, no_guarantee
 from ..instances.errors import InputError, UnsupportedError
 from ..instances.instance import BoolArray, Instance
 from ..instances.placement import Placement
-from ..instances.solution import StoppedBy
+from ..instances.solution import Solution, StoppedBy
 from ..instances.terms import coverage_terms
 from ..method import Limits, Method, Outcome
 from .greedy import Gains, greedy_pass, largest_set
@@ -23,9 +24,11 @@ _PATIENCE_S = 3600.0
 def enumeration_greedy(instance: Instance, *, limits: Limits, seed: int, depth: int = 2) -> Outcome:
     """Greedy by gain per byte from every feasible set of at most `depth` (server, expert) pairs.
 
-    K = 1 and one knapsack: at least 1 - 1/e of the optimal saving with depth 3 (Sviridenko 2004,
-    doi:10.1016/S0167-6377(03)00062-2). With one knapsack per server the SlimCaching paper
-    (arXiv:2507.06567) claims the same; here that is their claim, not a proven guarantee.
+    K = 1 and one server: gains add up, and the saving is at least d / (d + 1) of the optimum with
+    depth d (Sahni 1975, doi:10.1145/321864.321873); the 1 - 1/e of Sviridenko 2004
+    (doi:10.1016/S0167-6377(03)00062-2) for submodular gains and one knapsack is weaker here. With
+    one knapsack for each server the SlimCaching paper (arXiv:2507.06567) claims 1 - 1/e; that is
+    their claim, not a proven guarantee. Experts of equal size: at least 1/2, as `greedy`.
 
     Parameters
     ----------
@@ -102,7 +105,21 @@ def _unsupported(instance: Instance) -> str | None:
     return None
 
 
+def guarantee(facts: Facts, solution: Solution) -> Guarantee:
+    """See `enumeration_greedy`."""
+    if solution.stopped_by is not StoppedBy.FINISHED:
+        return no_guarantee("stopped early")
+    if facts.servers <= 1:
+        if facts.one_size:
+            return Guarantee(1.0, "K = 1, one server, experts of equal size")
+        depth = int(solution.options.get("depth", 2))
+        return Guarantee(depth / (depth + 1), f"K = 1, one server, depth {depth}")
+    if facts.one_size:
+        return Guarantee(0.5, "K = 1, experts of equal size")
+    return no_guarantee("several servers, experts of different sizes")
+
+
 METHOD = Method(
     "enumeration-greedy", "greedy from every small start set (K = 1)", enumeration_greedy,
-    _unsupported,
+    _unsupported, guarantee=guarantee,
 )  # fmt: skip

@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
+from ..guarantees import Facts, Guarantee, no_guarantee
 from ..instances.instance import BoolArray, FloatArray, Instance, IntArray
 from ..instances.placement import Placement
-from ..instances.solution import StoppedBy
+from ..instances.solution import Solution, StoppedBy
 from ..instances.terms import Terms, coverage_terms
 from ..method import Deadline, Limits, Method, Outcome
 
@@ -26,6 +27,10 @@ def greedy(instance: Instance, *, limits: Limits, seed: int, rule: Rule = "best"
     partition matroid, and the saving is at least 1/2 of the optimum (Fisher, Nemhauser, Wolsey
     1978, doi:10.1007/BFb0121195). With K >= 2 there is no guarantee: where experts pay only
     together, every single gain is 0 and greedy stops at once.
+
+    On one server with K = 1 gains add up. Then equal sizes make it optimal; else "best" saves at
+    least 1/2 of the optimum: the experts by gain per byte until one does not fit, and that one,
+    gain at least the optimum, and the pass by gain begins with no less than that one.
 
     Parameters
     ----------
@@ -121,7 +126,7 @@ class Gains:
         self._near: BoolArray = np.zeros((len(terms.server_sets), terms.items + 1), dtype=np.bool_)
         self._near[:, -1] = True  # the padding is never missing
         members = terms.expert_sets[terms.expert_set]
-        self._missing: IntArray = (members < terms.items).sum(axis=1)
+        self._missing: IntArray = terms.sizes()
         # Terms of each item, one item after the other.
         term, column = np.nonzero(members < terms.items)
         item = members[term, column]
@@ -167,9 +172,24 @@ class Gains:
 
 def largest_set(instance: Instance) -> int:
     """Largest number of experts that one term of the saving needs: 1 makes it submodular."""
-    terms = coverage_terms(instance)
-    size = (terms.expert_sets[terms.expert_set] < terms.items).sum(axis=1)
-    return int(size.max(initial=0))
+    return int(coverage_terms(instance).sizes().max(initial=0))
 
 
-METHOD = Method("greedy", "the best single expert, again and again (for K = 1)", greedy)
+def guarantee(facts: Facts, solution: Solution) -> Guarantee:
+    """See `greedy`; one server with K = 1 is a knapsack with additive gains."""
+    if solution.stopped_by is not StoppedBy.FINISHED:
+        return no_guarantee("stopped early")
+    if not facts.single:
+        return no_guarantee("K >= 2: single experts may gain nothing")
+    if facts.one_size:
+        if facts.servers <= 1:
+            return Guarantee(1.0, "K = 1, one server, experts of equal size")
+        return Guarantee(0.5, "K = 1, experts of equal size")
+    if facts.servers <= 1 and solution.options.get("rule", "best") == "best":
+        return Guarantee(0.5, "K = 1, one server")
+    return no_guarantee("experts of different sizes")
+
+
+METHOD = Method(
+    "greedy", "the best single expert, again and again (for K = 1)", greedy, guarantee=guarantee
+)

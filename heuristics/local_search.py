@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from ..instances.solution import StoppedBy
 from ..instances.terms import Terms, coverage_terms
 from ..method import Deadline, Limits, Method, Outcome
 from . import stopping
-from .ascent import climb, first_climb, server_orders
+from .ascent import InTurn, climb, in_turn, server_orders
 from .fill import fill
+from .successive import guarantee
 
 #: Share of the time limit that the starts may take.
 _START_SHARE = 0.3
@@ -27,8 +29,9 @@ _START_SHARE = 0.3
 #: Placement columns of the first neighbourhoods, and limits of their growth.
 _FIRST_SIZE, _LEAST_SIZE = 60.0, 8.0
 
-#: Seconds for one neighbourhood, and the time below which the next may be larger.
-_STEP_S, _QUICK_S = 2.0, 0.4
+#: Nodes for one neighbourhood, and the nodes and rows below which the next may be larger. Nodes
+#: and not seconds, so that the same seed gives the same placements on any machine.
+_STEP_NODES, _QUICK_NODES, _QUICK_ROWS = 100, 5, 4000
 
 #: Largest relaxation, in rows, that is solved for a start.
 _LP_ROWS = 50_000
@@ -76,7 +79,9 @@ def local_search(
     stop = stopping.first_of(*rules)
     search = _Search(instance, seed)
     best, saving = None, -1.0
-    for cached in _starts(instance, search.terms, limits, deadline, seed, start):
+    meta: dict[str, Any] = {}
+    for cached, share in _starts(instance, search.terms, deadline, seed, start):
+        meta |= {} if meta else share
         value = search.terms.saving_s(cached)
         if value > saving:
             best, saving = cached, value
@@ -88,14 +93,12 @@ def local_search(
     while (reason := stop(stopping.Progress(done, idle, empty - saving))) is None:
         best = search.without_useless(best)
         part = search.neighbourhood(best, size)
-        began = time.perf_counter()
         result = run_highs(
             part.model.linear,
-            limits=Limits(time_s=max(min(_STEP_S, deadline.remaining_s()), 1e-3)),
+            limits=Limits(time_s=max(deadline.remaining_s(), 1e-3), nodes=_STEP_NODES),
             seed=seed,
             start=part.model.start(best),
         )
-        seconds = time.perf_counter() - began
         done += 1
         idle += 1
         if result.values is not None:
@@ -105,39 +108,34 @@ def local_search(
                 best, saving, idle = found, value, 0
         if result.stopped_by is StoppedBy.PROOF:
             if part.whole:
-                return Outcome(
-                    Placement(best),
-                    StoppedBy.PROOF,
-                    max(0.0, empty + result.bound),
-                    {"steps": done},
-                )
-            if seconds < _QUICK_S:
+                bound = max(0.0, empty + result.bound)
+                return Outcome(Placement(best), StoppedBy.PROOF, bound, meta | {"steps": done})
+            if result.nodes <= _QUICK_NODES and len(part.model.linear.row_lower) < _QUICK_ROWS:
                 size *= 1.3
         else:
             size = max(_LEAST_SIZE, 0.7 * size)
-    return Outcome(Placement(best), reason, meta={"steps": done})
+    return Outcome(Placement(best), reason, meta=meta | {"steps": done})
 
 
 def _starts(
     instance: Instance,
     terms: Terms,
-    limits: Limits,
     deadline: Deadline,
     seed: int,
     start: Placement | None,
-) -> Iterator[BoolArray]:
+) -> Iterator[InTurn]:
     """Placements to begin with; the first one in any case, the others while there is time."""
     demand = merged_demand(instance)
     order = tuple(range(instance.servers))
     if start is not None:
-        yield start.cached
-        yield climb(instance, demand, start.cached, order, deadline)[1]
+        yield InTurn(start.cached, {})
+        yield InTurn(climb(instance, demand, start.cached, order, deadline)[1], {})
         return
     share = Deadline(time.monotonic() + _START_SHARE * deadline.remaining_s())
     for order in server_orders(instance.servers, 4, np.random.default_rng(seed)):
-        first = first_climb(instance, order, limits)
+        first = in_turn(instance, order, deadline)
         yield first
-        yield climb(instance, demand, first, order, share)[1]
+        yield InTurn(climb(instance, demand, first.cached, order, share)[1], {})
         if share.passed():
             return
     model = coverage_lp(instance, terms)
@@ -147,8 +145,8 @@ def _starts(
         )
         if result.values is not None:
             rounded = _by_value(instance, model, result.values)
-            yield rounded
-            yield climb(instance, demand, rounded, order, share)[1]
+            yield InTurn(rounded, {})
+            yield InTurn(climb(instance, demand, rounded, order, share)[1], {})
 
 
 def _by_value(instance: Instance, model: CoverageLp, values: np.ndarray) -> BoolArray:
@@ -262,5 +260,6 @@ class _Search:
 
 
 METHOD = Method(
-    "local-search", "the best placement that time allows (any K)", local_search, uses_seed=True
-)
+    "local-search", "the best placement that time allows (any K)", local_search, uses_seed=True,
+    guarantee=guarantee,
+)  # fmt: skip

@@ -6,7 +6,7 @@ from ..instances.errors import InputError
 from ..instances.instance import Instance
 from ..method import Limits, Method, Outcome
 from .layer_knapsack import Combine, layer_tree
-from .successive import run_successive
+from .successive import guarantee, run_successive
 
 
 def max_convolution(
@@ -28,9 +28,13 @@ def max_convolution(
     """
     if not 0 <= epsilon < 1:
         raise InputError(f"max-convolution: option epsilon: must be in [0, 1), got {epsilon}")
-    return run_successive(instance, limits, range(instance.servers), Combine(layer_tree, epsilon))
+    order = range(instance.servers)
+    return run_successive(instance, limits.deadline(), order, Combine(layer_tree, epsilon))
 
 
 METHOD = Method(
-    "max-convolution", "the same by (max,+) convolutions, or nearly so", max_convolution
+    "max-convolution",
+    "the same by (max,+) convolutions, or nearly so",
+    max_convolution,
+    guarantee=guarantee,
 )

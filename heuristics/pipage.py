@@ -7,11 +7,12 @@ import dataclasses
 import numpy as np
 
 from ..coverage_lp import coverage_lp
+from ..guarantees import ONE_MINUS_1_E, Facts, Guarantee, no_guarantee
 from ..highs import run_highs
 from ..instances.evaluate import latency_empty_s
 from ..instances.instance import FloatArray, Instance, IntArray
 from ..instances.placement import Placement
-from ..instances.solution import StoppedBy
+from ..instances.solution import Solution, StoppedBy
 from ..instances.terms import Terms, coverage_terms
 from ..method import Limits, Method, Outcome
 from .greedy import Gains, greedy_pass, largest_set
@@ -125,6 +126,16 @@ def _unsupported(instance: Instance) -> str | None:
     return None
 
 
+def guarantee(facts: Facts, solution: Solution) -> Guarantee:
+    """See `pipage`."""
+    if solution.stopped_by is not StoppedBy.FINISHED:
+        return no_guarantee("stopped early")
+    if facts.one_size:
+        return Guarantee(ONE_MINUS_1_E, "K = 1, experts of equal size: 1 - 1/e")
+    return no_guarantee("experts of different sizes")
+
+
 METHOD = Method(
-    "pipage", "linear relaxation, rounded (K = 1)", pipage, _unsupported, uses_seed=True
-)
+    "pipage", "linear relaxation, rounded (K = 1)", pipage, _unsupported, uses_seed=True,
+    guarantee=guarantee,
+)  # fmt: skip

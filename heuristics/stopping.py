@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -51,6 +52,8 @@ def without_improvement(most: int) -> Rule:
 
 def within_gap(bound_latency_s: float, gap: float) -> Rule:
     """Stop when the latency is within a relative gap of a lower bound."""
+    if not 0 <= bound_latency_s < math.inf:
+        raise InputError(f"option bound: must be >= 0 and finite, got {bound_latency_s}")
 
     def rule(progress: Progress) -> StoppedBy | None:
         reached = latency_gap(progress.latency_s, bound_latency_s)

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ..guarantees import Facts, Guarantee, server_by_server
 from ..instances.demand import merged_demand
 from ..instances.evaluate import latency_table_s
 from ..instances.instance import Instance
 from ..instances.placement import Placement
-from ..instances.solution import StoppedBy
-from ..method import Limits, Method, Outcome
+from ..instances.solution import Solution, StoppedBy
+from ..method import Deadline, Limits, Method, Outcome
 from .best_response import best_response, take_in
 from .layer_knapsack import Combine, layer_by_layer
 
@@ -24,7 +25,7 @@ def successive(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     so is each server; larger layers come with a certified shortfall.
 
     On one server with exact profiles the result is optimal for any K. On several servers see
-    `expertcache.guarantees`.
+    `guarantees.server_by_server`.
 
     Parameters
     ----------
@@ -34,18 +35,18 @@ def successive(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     seed : int
         Not used.
     """
-    return run_successive(instance, limits, range(instance.servers), Combine(layer_by_layer))
+    order = range(instance.servers)
+    return run_successive(instance, limits.deadline(), order, Combine(layer_by_layer))
 
 
 def run_successive(
-    instance: Instance, limits: Limits, order: Iterable[int], combine: Combine
+    instance: Instance, deadline: Deadline, order: Iterable[int], combine: Combine
 ) -> Outcome:
     """Fill the servers in a given order.
 
     The outcome's ``meta`` has ``server_share``: the smallest share of its best gain that any
     server is certified to have reached.
     """
-    deadline = limits.deadline()
     demand = merged_demand(instance)
     table = latency_table_s(instance)
     cached = np.zeros((instance.servers, instance.items), dtype=np.bool_)
@@ -61,4 +62,14 @@ def run_successive(
     return Outcome(Placement(cached), meta={"server_share": share})
 
 
-METHOD = Method("successive", "one server after another, each by itself (any K)", successive)
+def guarantee(facts: Facts, solution: Solution) -> Guarantee:
+    """Guarantee of servers filled in turn."""
+    return server_by_server(facts, solution.meta.get("server_share"))
+
+
+METHOD = Method(
+    "successive",
+    "one server after another, each by itself (any K)",
+    successive,
+    guarantee=guarantee,
+)

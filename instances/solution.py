@@ -83,6 +83,14 @@ class Solution:
     seed: int | None = None
     meta: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def certified_ratio(self) -> float | None:
+        """Saving as a share of the largest that the bound leaves open; None without a bound."""
+        if self.saving_s is None or self.bound_latency_s is None:
+            return None
+        most = self.latency_empty_s - self.bound_latency_s
+        return self.saving_s / most if most > 0 else 1.0
+
     def summary(self) -> str:
         """Return a few lines for a person."""
         rows = [
@@ -94,6 +102,8 @@ class Solution:
             ("saving", _seconds(self.saving_s)),
             ("lower bound on latency", _seconds(self.bound_latency_s)),
             ("gap", "unknown" if self.gap is None else f"{100 * self.gap:.4g} %"),
+            ("share of best saving", _at_least(self.certified_ratio)),
+            ("  proven in advance", _promise(self.meta.get("guarantee"))),
             ("cached experts", str(len(self.placement))),
             ("time", f"{self.seconds:.3g} s"),
         ]
@@ -165,6 +175,18 @@ def read_solution(path: str | Path) -> Solution:
         raise InputError(f"{path}: placement: must be empty where status is none")
     values = {name: getattr(file, name) for name in file.__struct_fields__[2:]}
     return Solution(**values | {"placement": [list(row) for row in file.placement]})
+
+
+def _at_least(share: float | None) -> str:
+    # Rounded down: what is printed must be true.
+    return "unknown" if share is None else f"at least {math.floor(1e4 * share) / 100:g} %"
+
+
+def _promise(guarantee: object) -> str:
+    if not isinstance(guarantee, dict):
+        return "unknown"
+    because, ratio = guarantee.get("because"), guarantee.get("ratio")
+    return f"{_at_least(ratio) if ratio else 'nothing'} ({because})"
 
 
 def _seconds(value: float | None) -> str:

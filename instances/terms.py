@@ -47,6 +47,11 @@ class Terms:
     def __len__(self) -> int:
         return len(self.weight_s)
 
+    def sizes(self) -> IntArray:
+        """Number of experts that each term needs; [T]."""
+        size: IntArray = (self.expert_sets < self.items).sum(axis=1)
+        return size[self.expert_set]
+
     def saving_s(self, cached: BoolArray) -> float:
         """Saving in seconds of a placement ``cached`` [N, I]."""
         near = np.ones((len(self.server_sets), self.items + 1), dtype=np.bool_)

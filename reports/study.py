@@ -16,6 +16,7 @@ import msgspec
 import pandas as pd
 from tqdm import tqdm
 
+from ..guarantees import Facts
 from ..instances.errors import InputError, UnsupportedError
 from ..instances.evaluate import latency_empty_s
 from ..instances.instance import Instance
@@ -23,14 +24,15 @@ from ..instances.instance_file import instance_bytes
 from ..instances.solution import Solution, Status, latency_gap, read_solution, write_solution
 from ..instances.storage import decode, read_bytes, write_bytes
 from ..method import Limits
-from ..solver import find_method, solve
+from ..solver import a_priori, find_method, solve
 from .figure import ratio_figure
 from .page import write_page
 from .table import gap_table
 
 COLUMNS = (
     "instance", "method", "seed", "status", "stopped_by", "latency_s", "latency_empty_s",
-    "saving_s", "bound_latency_s", "ratio", "gap", "seconds", "reference", "error",
+    "saving_s", "bound_latency_s", "ratio", "gap", "seconds", "reference", "guarantee",
+    "guarantee_because", "error",
     "models", "servers", "users", "layers", "experts", "top_k", "requests",
 )  # fmt: skip
 
@@ -156,6 +158,7 @@ class Study:
             return
         limits = Limits(time_s=self.time_limit_s)
         reference = self._reference(instance, limits, reference_path)
+        facts = Facts(instance)
         for method, seed in missing:
             error = ""
             solution = None
@@ -166,7 +169,10 @@ class Study:
                     solution = solve(instance, method, limits=limits, seed=seed)
                 except UnsupportedError as refused:
                     error = str(refused)
-            yield _row(instance, method, seed, solution, reference, error)
+            row = _row(instance, method, seed, solution, reference, error)
+            if solution is not None:
+                row["guarantee"], row["guarantee_because"] = a_priori(solution, facts)
+            yield row
 
     def _reference(self, instance: Instance, limits: Limits, path: Path) -> Solution | None:
         """Return the milp solution with the first seed; None where the model is too large."""

@@ -1,5 +1,6 @@
-"""Imports of the recorded data that lie next to the repository, where they do."""
+"""Imports of recorded data, where the environment variable EXPERTCACHE_DATA says that they are."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from expertcache.cli import main
 from expertcache.instances.instance_file import read_instance
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+DATA = Path(os.environ.get("EXPERTCACHE_DATA", "missing"))
 TRACE = DATA / "gpt-oss-20b-routing" / "gpt_oss_20b_topk.npz"
 SEQUENCES = DATA / "gpt-oss-20b-routing" / "sequences.json"
 SITES = DATA / "eua" / "site-optus-melbCBD.csv"
@@ -16,7 +17,7 @@ COUNTS = DATA / "mixtral-8x7b-popularity" / "instruct"
 
 pytestmark = pytest.mark.skipif(
     not all(path.exists() for path in (TRACE, SEQUENCES, SITES, POINTS, COUNTS)),
-    reason="the recorded data (../shared/data from the repository) are not here",
+    reason="EXPERTCACHE_DATA does not name a folder with the recorded data",
 )
 
 

@@ -1,0 +1,124 @@
+"""`ascent` and `local-search`: never worse than their start, and how good they are."""
+
+import numpy as np
+import pytest
+from expertcache.instances.errors import InputError
+from expertcache.instances.evaluate import evaluate
+from expertcache.instances.placement import Placement
+from expertcache.instances.suites import SUITES
+from expertcache.method import Limits
+from expertcache.solver import solve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+METHODS = ("ascent", "local-search")
+
+
+@settings(max_examples=60)
+@given(
+    seed=st.integers(0, 10**6),
+    top_k=st.integers(1, 4),
+    models=st.integers(1, 2),
+    servers=st.integers(1, 4),
+    start=st.sampled_from(["cloud-only", "random", "successive", "greedy"]),
+)
+def test_never_worse_than_the_start(seed, top_k, models, servers, start, random_instance):
+    instance = random_instance(seed, top_k=top_k, models=models, servers=servers, experts=5)
+    first = solve(instance, start, seed=seed)
+    placement = Placement.from_rows(instance, first.placement)
+    for method in METHODS:
+        for limit in (1e-9, 10):
+            better = solve(
+                instance, method, start=placement, seed=seed, limits=Limits(time_s=limit)
+            )
+            assert better.saving_s >= first.saving_s - 1e-12
+            assert evaluate(instance, Placement.from_rows(instance, better.placement)).feasible
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 10**6), top_k=st.integers(1, 4), models=st.integers(1, 2))
+def test_never_worse_than_successive(seed, top_k, models, random_instance):
+    instance = random_instance(seed, top_k=top_k, models=models, servers=3)
+    successive = solve(instance, "successive").saving_s
+    for method in METHODS:
+        assert solve(instance, method, seed=seed).saving_s >= successive - 1e-12
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 10**6), top_k=st.integers(1, 3), models=st.integers(1, 2))
+def test_local_search_finds_and_proves_tiny_optima(
+    seed, top_k, models, random_instance, brute_force_latency
+):
+    instance = random_instance(seed, top_k=top_k, models=models, layers=3 - models)
+    solution = solve(instance, "local-search", seed=seed)
+    assert solution.latency_s == pytest.approx(brute_force_latency(instance), rel=1e-9)
+    if solution.stopped_by == "proof":
+        assert solution.status == "optimal"
+
+
+def test_ascent_ends_where_no_server_improves(random_instance, brute_force_latency):
+    for seed in range(20):
+        instance = random_instance(seed, servers=2, layers=1)
+        solution = solve(instance, "ascent", seed=seed)
+        cached = Placement.from_rows(instance, solution.placement).cached
+        sets = (np.arange(1 << instance.items)[:, None] >> np.arange(instance.items)) & 1 == 1
+        for n in range(instance.servers):
+            for row in sets[sets @ instance.item_bytes <= instance.capacity_bytes[n]]:
+                other = cached.copy()
+                other[n] = row
+                assert evaluate(instance, Placement(other)).latency_s >= solution.latency_s - 1e-12
+
+
+def test_pairs_of_servers_where_single_servers_are_stuck(two_servers):
+    # One expert each of a pair: the first server by itself gains nothing.
+    assert solve(two_servers, "ascent").saving_s == 0
+    assert solve(two_servers, "local-search").saving_s == pytest.approx(0.6)
+
+
+def test_local_search_beats_ascent_on_several_layers():
+    instance = next(i for i in SUITES["small"].instances() if i.name == "k4-gpt-oss")
+    assert solve(instance, "ascent").saving_s == 0
+    assert solve(instance, "local-search").saving_s > 0
+
+
+def test_same_seed_same_placement(random_instance):
+    instance = random_instance(3, servers=4, layers=6, experts=6, users=8, rows=120, capacity=0.3)
+    for method in METHODS:
+        options = {"iterations": "8"} if method == "local-search" else {}
+        first, second = (solve(instance, method, seed=5, options=options) for _ in range(2))
+        assert first.placement == second.placement
+        assert first.seed == 5
+
+
+def test_stopping_rules(random_instance):
+    instance = random_instance(3, servers=4, layers=6, experts=6, users=8, rows=120, capacity=0.3)
+    few = solve(instance, "local-search", options={"iterations": "2"})
+    assert (few.meta["steps"], few.stopped_by) == (2, "finished")
+    idle = solve(instance, "local-search", options={"patience": "1"})
+    assert idle.stopped_by == "finished"
+    best = solve(instance, "milp", limits=Limits(time_s=60))
+    near = solve(
+        instance,
+        "local-search",
+        options={"bound": str(best.bound_latency_s)},
+        limits=Limits(gap=0.5),
+    )
+    assert (near.stopped_by, near.meta["steps"]) == ("gap", 0)
+    late = solve(instance, "local-search", limits=Limits(time_s=1e-9))
+    assert (late.status, late.stopped_by) == ("feasible", "time")
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("ascent", {"orders": "0"}),
+        ("local-search", {"patience": "0"}),
+        ("local-search", {"iterations": "0"}),
+        ("local-search", {"bound": "x"}),
+        ("local-search", {"bound": "-1"}),
+        ("local-search", {"bound": "nan"}),
+    ],
+)
+def test_bad_options_are_refused(method, options, two_servers):
+    with pytest.raises(InputError):
+        solve(two_servers, method, options=options)
