@@ -174,11 +174,12 @@ def _certified(
     instance: Instance, solution: Solution, bound: str | None, limits: Limits
 ) -> Solution:
     """Add what is proven in advance, and a bound where one is wanted."""
-    from .formulations.lp_bound import lp_bound
     from .guarantees import Facts
     from .solver import a_priori, with_bound
 
     if bound == "lp":
+        from .formulations.lp_bound import lp_bound
+
         solution = with_bound(solution, lp_bound(instance, limits=limits).bound_latency_s)
     promise = a_priori(solution, Facts(instance))
     return dataclasses.replace(solution, meta=solution.meta | {"guarantee": promise._asdict()})

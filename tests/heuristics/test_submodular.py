@@ -89,7 +89,7 @@ def test_enumeration_on_one_server(seed, depth, random_instance, brute_force_lat
 
 def test_enumeration_refuses_what_it_cannot_finish():
     instance = generate(Scenario(models=("switch-base-32",), layers=6, servers=5, users=20), 1)
-    with pytest.raises(UnsupportedError, match="start sets.*smaller depth"):
+    with pytest.raises(UnsupportedError, match=r"start sets.*smaller depth"):
         solve(instance, "enumeration-greedy", options={"depth": "3"}, limits=Limits(time_s=60))
 
 
