@@ -10,10 +10,8 @@ import numpy as np
 
 from ..instances.arrays import sums
 from ..instances.instance import BoolArray, FloatArray, IntArray
+from .closure import concave_envelope
 from .profile import LayerTerms, Profiles
-
-#: Rounds of balancing. More tighten the upper bound very little, see benchmarks/profiles.py.
-_ROUNDS = 100
 
 #: Shares of a term's weight that count for each of its experts while others are missing, in the
 #: passes that add experts: each finds the best sets of some layers.
@@ -23,17 +21,11 @@ _CREDITS = (0.5, 0.2, 0.05)
 def envelope_profiles(terms: LayerTerms, layers: int, experts: int) -> Profiles:
     """Profiles with certified gaps, for any number of experts.
 
-    Upper bound: give each term's weight to its experts in any way; the sum over a set's experts
-    then is at least its gain, because a term that pays has all its experts inside. So the k
-    largest loads bound the gain of every k experts. The most balanced loads give the concave
-    envelope of the profile, the value of the parametric minimum cut ``max gain - price * count``
-    at all prices at once, and their level sets are optimal (Fujishige 1980,
-    doi:10.1287/moor.5.2.186). They are approached by the Frank-Wolfe method: in each round every
-    term goes to its expert with the least load (Danisch, Chan, Sozio 2017,
-    doi:10.1145/3038912.3052619). Every round is valid, and the best bound for each k is kept.
+    Upper bound: the concave envelope, by minimum cuts; its exact points are sets of the profile.
 
-    Sets: the k largest loads, peeling (drop the expert whose loss is least), and adding (take the
-    expert that completes most, terms with missing experts counting in part).
+    Sets: the exact points and peeling between them, peeling alone (drop the expert whose loss is
+    least), and adding (take the expert that completes most, terms with missing experts counting in
+    part).
 
     Parameters
     ----------
@@ -41,8 +33,10 @@ def envelope_profiles(terms: LayerTerms, layers: int, experts: int) -> Profiles:
     layers, experts : int
     """
     nest = _Nest(terms, layers, experts)
-    upper, load = nest.balance()
-    orders = [np.argsort(-load, axis=1, kind="stable"), nest.peel()]
+    upper, entry = nest.bound()
+    peeled = nest.peel()
+    place = np.argsort(peeled, axis=1)
+    orders = [np.lexsort((place, entry), axis=1), peeled]
     orders += [nest.add(credit) for credit in _CREDITS]
     gain = np.zeros((layers, experts + 1))
     choice = np.zeros((layers, experts + 1), dtype=np.int64)
@@ -74,6 +68,7 @@ class _Nest:
         self.shape = (layers, experts)
         self.pad = layers * experts
         self.weight = terms.weight_s
+        self.within = terms.experts
         self.layer = terms.layer
         self.expert = np.where(
             terms.experts >= 0, terms.layer[:, None] * experts + terms.experts, self.pad
@@ -84,22 +79,23 @@ class _Nest:
         """Sum weights [T, K] by expert; [L, E]."""
         return sums(expert.ravel(), weight.ravel(), self.pad + 1)[:-1].reshape(self.shape)
 
-    def balance(self) -> tuple[FloatArray, FloatArray]:
-        """Upper bound [L, E + 1] by count, and the balanced loads [L, E]."""
-        rows = np.arange(len(self.weight))
-        size = np.maximum(self.inside.sum(axis=1), 1)
-        share = np.where(self.inside, (self.weight / size)[:, None], 0.0)
-        load = self._per_expert(self.expert, share)
-        upper = _largest(load)
-        # Terms of one expert have no choice: nothing to balance.
-        rounds = _ROUNDS if len(size) and size.max() > 1 else 0
-        for number in range(rounds):
-            padded = np.append(load.ravel(), np.inf)
-            least = self.expert[rows, padded[self.expert].argmin(axis=1)]
-            step = 2 / (number + 3)
-            load = (1 - step) * load + step * self._per_expert(least, self.weight)
-            upper = np.minimum(upper, _largest(load))
-        return upper, load
+    def bound(self) -> tuple[FloatArray, FloatArray]:
+        """Upper bound [L, E + 1] by count, and a rank [L, E] that follows the exact points."""
+        L, E = self.shape
+        if self.inside.sum(axis=1).max(initial=0) <= 1:
+            # Terms of one expert: the largest weights, exactly.
+            load = self._per_expert(self.expert, np.where(self.inside, self.weight[:, None], 0.0))
+            ordered = -np.sort(-load, axis=1)
+            return np.column_stack([np.zeros(L), np.cumsum(ordered, axis=1)]), -load
+        by_layer = np.argsort(self.layer, kind="stable")
+        first = np.searchsorted(self.layer[by_layer], np.arange(L + 1))
+        results = []
+        for layer in range(L):
+            mine = by_layer[first[layer] : first[layer + 1]]
+            results.append(concave_envelope(self.within[mine], self.weight[mine], E))
+        return np.stack([r[0] for r in results]), np.stack([r[1] for r in results]).astype(
+            np.float64
+        )
 
     def gain_by_count(self, rank: IntArray) -> FloatArray:
         """Gain of the first k experts of each layer's order; [L, E + 1]."""
@@ -158,9 +154,3 @@ class _Nest:
         """Weight that counts for each expert of some terms; [terms, K]."""
         value = self.weight[term] * np.where(missing > 0, credit ** (missing - 1.0), 0.0)
         return np.where(self.inside[term], value[:, None], 0.0)
-
-
-def _largest(load: FloatArray) -> FloatArray:
-    """Sum of the k largest loads of each layer; [L, E + 1]."""
-    ordered = -np.sort(-load, axis=1)
-    return np.column_stack([np.zeros(len(load)), np.cumsum(ordered, axis=1)])
