@@ -15,7 +15,7 @@ from ..instances.placement import Placement
 from ..instances.solution import Solution, StoppedBy
 from ..instances.terms import coverage_terms
 from ..method import Limits, Method, Outcome
-from .greedy import Gains, greedy_pass, largest_set
+from .greedy import Gains, greedy_pass, only_for_one_expert
 
 #: Runs that take longer than this are refused, when no shorter time limit is given.
 _PATIENCE_S = 3600.0
@@ -99,12 +99,6 @@ def _refuse_if_hopeless(pairs: int, depth: int, seconds: float, limits: Limits) 
         )
 
 
-def _unsupported(instance: Instance) -> str | None:
-    if largest_set(instance) > 1:
-        return "is for K = 1; successive, ascent and local-search take any K"
-    return None
-
-
 def guarantee(facts: Facts, solution: Solution) -> Guarantee:
     """See `enumeration_greedy`."""
     if solution.stopped_by is not StoppedBy.FINISHED:
@@ -121,5 +115,5 @@ def guarantee(facts: Facts, solution: Solution) -> Guarantee:
 
 METHOD = Method(
     "enumeration-greedy", "greedy from every small start set (K = 1)", enumeration_greedy,
-    _unsupported, guarantee=guarantee,
+    only_for_one_expert, guarantee=guarantee,
 )  # fmt: skip

@@ -170,9 +170,11 @@ class Gains:
             np.add.at(gain, item[mine], change_s[mine])
 
 
-def largest_set(instance: Instance) -> int:
-    """Largest number of experts that one term of the saving needs: 1 makes it submodular."""
-    return int(coverage_terms(instance).sizes().max(initial=0))
+def only_for_one_expert(instance: Instance) -> str | None:
+    """Refuse an instance with a term of several experts: its saving is not submodular."""
+    if coverage_terms(instance).sizes().max(initial=0) > 1:
+        return "is for K = 1; successive, ascent and local-search take any K"
+    return None
 
 
 def guarantee(facts: Facts, solution: Solution) -> Guarantee:

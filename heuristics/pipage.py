@@ -15,7 +15,7 @@ from ..instances.placement import Placement
 from ..instances.solution import Solution, StoppedBy
 from ..instances.terms import Terms, coverage_terms
 from ..method import Limits, Method, Outcome
-from .greedy import Gains, greedy_pass, largest_set
+from .greedy import Gains, greedy_pass, only_for_one_expert
 
 #: Values this near to 0 or 1 are whole.
 _WHOLE = 1e-9
@@ -120,12 +120,6 @@ class _Slope:
         return float(self._terms.weight_s[mine] @ missed)
 
 
-def _unsupported(instance: Instance) -> str | None:
-    if largest_set(instance) > 1:
-        return "is for K = 1; successive, ascent and local-search take any K"
-    return None
-
-
 def guarantee(facts: Facts, solution: Solution) -> Guarantee:
     """See `pipage`."""
     if solution.stopped_by is not StoppedBy.FINISHED:
@@ -136,6 +130,6 @@ def guarantee(facts: Facts, solution: Solution) -> Guarantee:
 
 
 METHOD = Method(
-    "pipage", "linear relaxation, rounded (K = 1)", pipage, _unsupported, uses_seed=True,
+    "pipage", "linear relaxation, rounded (K = 1)", pipage, only_for_one_expert, uses_seed=True,
     guarantee=guarantee,
 )  # fmt: skip
