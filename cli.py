@@ -150,11 +150,28 @@ def _parser() -> argparse.ArgumentParser:
     _add_limits(bound)
     _add_json(bound)
 
-    study = command(groups, "study", "study", "instances x methods x seeds: table, figure, page")
-    study.add_argument("instances", nargs="+", metavar="INSTANCE", help="suite names or files")
-    study.add_argument("--methods", required=True, help="names, separated by commas")
+    study = command(groups, "study", "study", "instances x methods x seeds: table, figures, page")
+    study.add_argument(
+        "instances", nargs="*", metavar="INSTANCE", help="suites, instance files, or one study.toml"
+    )
+    study.add_argument("--methods", help="names, separated by commas")
     study.add_argument("--seed", type=int, action="append", metavar="SEED", help="repeatable")
-    study.add_argument("--time-limit", type=float, default=60.0, metavar="SECONDS")
+    study.add_argument("--time-limit", type=float, metavar="SECONDS", help="of a cell (60)")
+    study.add_argument("--memory-limit", type=int, metavar="MIB", help="of a cell")
+    study.add_argument("--reference", help="of the ratios: milp (default), lp or none")
+    study.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="a scenario",
+    )
+    study.add_argument(
+        "--sweep", action="append", default=[], metavar="FIELD=V1,V2", help="values of a field"
+    )
+    study.add_argument("--instance-seed", type=int, action="append", metavar="SEED")
+    study.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
+    study.add_argument("--scheduler", metavar="ADDRESS", help="run on a Dask cluster")
     study.add_argument("--output", required=True, metavar="DIR")
 
     suite = groups.add_parser("suite", help="benchmark instance sets")

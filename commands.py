@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -244,25 +243,42 @@ def bound(instance: str, method: str, time_limit: float | None, threads: int, js
 
 
 def study(
-    instances: list[str], methods: str, seed: list[int] | None, time_limit: float, output: str
+    instances: list[str],
+    methods: str | None,
+    seed: list[int] | None,
+    time_limit: float | None,
+    memory_limit: int | None,
+    reference: str | None,
+    set: list[str],  # noqa: A002
+    sweep: list[str],
+    instance_seed: list[int] | None,
+    jobs: int,
+    scheduler: str | None,
+    output: str,
 ) -> int:
     """Run instances x methods x seeds; go on where an earlier run stopped."""
-    from .instances.suites import SUITES
-    from .reports.study import Study
+    from .reports.study_file import read_study, study_of_words
 
-    loaded: list[Instance] = []
-    for name in instances:
-        if name in SUITES:
-            loaded.extend(SUITES[name].instances())
-        elif os.path.exists(name):  # noqa: PTH110 - Path.exists raises on overlong names
-            loaded.append(read_instance(name))
-        else:
-            raise InputError(f"{name}: neither a file nor a suite ({', '.join(SUITES)})")
-    names = tuple(part.strip() for part in methods.split(",") if part.strip())
-    run = Study(tuple(loaded), names, tuple(seed or [0]), time_limit, tuple(instances))
-    table = run.run(output)
+    words: dict[str, Any] = {
+        "methods": None if methods is None else _words(methods),
+        "seeds": seed,
+        "time_limit_s": time_limit,
+        "memory_mb": memory_limit,
+        "reference": reference,
+        "scenario": [_pairs(set, "set")] if set or sweep else None,
+        "sweep": {k: _words(v) for k, v in _pairs(sweep, "sweep").items()} or None,
+        "instance_seeds": instance_seed,
+    }
+    given = {name: value for name, value in words.items() if value is not None}
+    if len(instances) == 1 and instances[0].endswith(".toml"):
+        if given:
+            raise InputError(f"{instances[0]}: says it all; no other options of the study")
+        run = read_study(instances[0])
+    else:
+        run = study_of_words(given | {"instances": instances}, sys.argv[1:])
+    table = run.run(output, jobs=jobs, scheduler=scheduler)
     _print(table)
-    _print(f"\nwritten to {output}: results.csv, report.html, ratio.svg, ratio.png")
+    _print(f"\nwritten to {output}: results.csv, report.html and the figures")
     return 0
 
 
@@ -313,6 +329,10 @@ def _pairs(texts: list[str], option: str) -> dict[str, str]:
             raise InputError(f"--{option}: {key} is given twice")
         pairs[key] = value
     return pairs
+
+
+def _words(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _seconds(time_limit: float | None) -> float:

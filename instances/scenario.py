@@ -177,6 +177,8 @@ class Scenario:
         for name, value in changes.items():
             if name not in types:
                 raise InputError(f"unknown scenario field {name!r}, known: {', '.join(types)}")
+            if name == "models" and isinstance(value, str):
+                value = value.split("+")
             try:
                 values[name] = msgspec.convert(value, types[name], strict=False)
             except msgspec.ValidationError as error:

@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .errors import InputError
-from .generate import generate
 from .instance import Instance
 from .instance_file import instance_bytes
-from .scenario import Scenario
+from .model_table import model_table
+from .recipe import Generated
 from .storage import write_bytes
 
 
@@ -22,21 +23,40 @@ class Suite:
     Attributes
     ----------
     name, summary : str
-    recipes : tuple of (name, scenario, seed)
+    version : int
+        Grows when an instance changes; results of other versions must not be compared.
+    recipes : tuple of Generated
     """
 
     name: str
     summary: str
-    recipes: tuple[tuple[str, Scenario, int], ...]
+    version: int
+    recipes: tuple[Generated, ...]
 
     def instances(self) -> Iterator[Instance]:
         """Generate the instances one by one."""
-        for name, scenario, seed in self.recipes:
-            yield generate(scenario, seed, name=name)
+        for recipe in self.recipes:
+            yield recipe.make()
 
 
-_TINY = Scenario(servers=2, users=3, layers=2, experts=4, capacity=0.25, area_m=300)
-_SMALL = Scenario(servers=3, users=6, capacity=0.2, area_m=500)
+def _made(
+    base: dict[str, Any], *rows: tuple[str, dict[str, Any]], first_seed: int = 1
+) -> tuple[Generated, ...]:
+    """Recipes with the base's fields, each with changes and the next seed."""
+    return tuple(
+        Generated(name, base | changes, first_seed + number)
+        for number, (name, changes) in enumerate(rows)
+    )
+
+
+_TINY = {"servers": 2, "users": 3, "layers": 2, "experts": 4, "capacity": 0.25, "area_m": 300}
+_SMALL = {"servers": 3, "users": 6, "capacity": 0.2, "area_m": 500}
+_MIXTRAL: dict[str, Any] = {"models": ["mixtral-8x7b"]}
+_SWITCH_8 = {"models": ["switch-base-8"], "layers": 6}
+_SWITCH_32 = {"models": ["switch-base-32"], "layers": 4}
+_BOTH_SWITCH = {"models": ["switch-base-8", "switch-base-32"], "layers": 3}
+_DBRX_8 = {"models": ["dbrx"], "experts": 8, "top_k": 3}
+_GPT_16 = {"models": ["gpt-oss-20b"], "experts": 16, "precision": "mxfp4", "tokens": 6}
 
 SUITES = {
     suite.name: suite
@@ -44,58 +64,103 @@ SUITES = {
         Suite(
             "tiny",
             "a second for all: 2 servers, 3 users, 2 layers of 4 experts",
-            (
-                ("tiny-k1", _TINY.replace(models=("switch-base-8",)), 1),
-                ("tiny-k1-local", _TINY.replace(models=("switch-base-8",), local=1), 2),
-                ("tiny-k2", _TINY, 3),
-                ("tiny-k2-local", _TINY.replace(local=1), 4),
-                ("tiny-k3", _TINY.replace(models=("dbrx",), top_k=3), 5),
-                (
-                    "tiny-mixed",
-                    _TINY.replace(models=("mixtral-8x7b", "phi-3.5-moe"), layers=1),
-                    6,
-                ),
+            1,
+            _made(
+                _TINY,
+                ("tiny-k1", {"models": ["switch-base-8"]}),
+                ("tiny-k1-local", {"models": ["switch-base-8"], "local": 1}),
+                ("tiny-k2", {}),
+                ("tiny-k2-local", {"local": 1}),
+                ("tiny-k3", {"models": ["dbrx"], "top_k": 3}),
+                ("tiny-mixed", {"models": ["mixtral-8x7b", "phi-3.5-moe"], "layers": 1}),
             ),
         ),
         Suite(
             "small",
             "proved optimal in a minute: K = 1 to 4, sparse and dense sets, two models",
-            (
-                ("k1-switch8", _SMALL.replace(models=("switch-base-8",), layers=6), 1),
-                ("k1-switch32", _SMALL.replace(models=("switch-base-32",), layers=4), 2),
-                (
-                    "k1-switch8-local",
-                    _SMALL.replace(models=("switch-base-8",), layers=6, local=2, servers=4),
-                    3,
-                ),
-                ("k2-llava", _SMALL.replace(models=("moe-llava-phi2-2.7b",), layers=4), 4),
-                ("k2-mixtral", _SMALL.replace(layers=2), 5),
-                ("k2-mixtral-local", _SMALL.replace(layers=2, local=2), 6),
-                ("k2-mixtral-sparse", _SMALL.replace(layers=3, tokens=6), 7),
-                ("k2-phi", _SMALL.replace(models=("phi-3.5-moe",), layers=1, tokens=12), 8),
+            1,
+            _made(
+                _SMALL,
+                ("k1-switch8", _SWITCH_8),
+                ("k1-switch32", _SWITCH_32),
+                ("k1-switch8-local", _SWITCH_8 | {"local": 2, "servers": 4}),
+                ("k2-llava", {"models": ["moe-llava-phi2-2.7b"], "layers": 4}),
+                ("k2-mixtral", {"layers": 2}),
+                ("k2-mixtral-local", {"layers": 2, "local": 2}),
+                ("k2-mixtral-sparse", {"layers": 3, "tokens": 6}),
+                ("k2-phi", {"models": ["phi-3.5-moe"], "layers": 1, "tokens": 12}),
                 (
                     "k2-two-models",
-                    _SMALL.replace(models=("mixtral-8x7b", "phi-3.5-moe"), layers=1, experts=8),
-                    9,
+                    {"models": ["mixtral-8x7b", "phi-3.5-moe"], "layers": 1, "experts": 8},
                 ),
-                (
-                    "k3-dbrx",
-                    _SMALL.replace(models=("dbrx",), layers=1, experts=8, top_k=3, capacity=0.4),
-                    10,
-                ),
-                (
-                    "k4-gpt-oss",
-                    _SMALL.replace(
-                        models=("gpt-oss-20b",), layers=1, experts=16, tokens=6, precision="mxfp4"
-                    ),
-                    11,
-                ),
-                (
-                    "k4-dbrx-local",
-                    _SMALL.replace(models=("dbrx",), layers=2, tokens=6, local=3),
-                    12,
-                ),
+                ("k3-dbrx", _DBRX_8 | {"layers": 1, "capacity": 0.4}),
+                ("k4-gpt-oss", _GPT_16 | {"layers": 1}),
+                ("k4-dbrx-local", {"models": ["dbrx"], "layers": 2, "tokens": 6, "local": 3}),
             ),
+        ),
+        Suite(
+            "k1",
+            "K = 1, submodular: experts of equal and of mixed sizes",
+            1,
+            _made(
+                _SMALL | {"users": 12},
+                *(
+                    (f"{name}-n{servers}{'-local' if local else ''}", fields | more)
+                    for name, fields in (
+                        ("switch8", _SWITCH_8),
+                        ("switch32", _SWITCH_32),
+                        ("mixed-sizes", _BOTH_SWITCH),
+                    )
+                    for servers in (3, 6)
+                    for local in (0, 2)
+                    for more in ({"servers": servers, "local": local},)
+                ),
+                first_seed=101,
+            ),
+        ),
+        Suite(
+            "coactivation",
+            "K = 2 to 4, from independent to strongly co-activated experts",
+            1,
+            # The same seed along a row: nothing but the co-activation changes.
+            tuple(
+                Generated(f"{name}-c{c:g}", _SMALL | fields | {"coactivation": c}, seed)
+                for seed, (name, fields) in enumerate(
+                    (
+                        ("k2-mixtral", _MIXTRAL | {"layers": 2}),
+                        ("k3-dbrx8", _DBRX_8 | {"layers": 1, "capacity": 0.4}),
+                        ("k4-gpt16", _GPT_16 | {"layers": 2, "capacity": 0.4}),
+                    ),
+                    start=201,
+                )
+                for c in (0.0, 1.0, 2.0, 4.0)
+            ),
+        ),
+        Suite(
+            "models",
+            "one for each model of the table, at its real size: 5 servers, 20 users",
+            1,
+            _made(
+                {"servers": 5, "users": 20},
+                *((name, {"models": [name]}) for name in sorted(model_table())),
+                first_seed=301,
+            ),
+        ),
+        Suite(
+            "scale",
+            "Mixtral-8x7B grown from 1 to 32 layers: 5 servers, 20 users",
+            1,
+            # The same seed: the layers of one are the first layers of the next.
+            tuple(
+                Generated(f"mixtral-l{layers}", {"layers": layers}, 401)
+                for layers in (1, 2, 4, 8, 16, 32)
+            ),
+        ),
+        Suite(
+            "hard",
+            "small, but slow or unproved for HiGHS",
+            1,
+            (),
         ),
     )
 }

@@ -64,17 +64,6 @@ def write_page(rows: pd.DataFrame, table: str, folder: Path, settings: dict[str,
     svg = (folder / "ratio.svg").read_text(encoding="utf-8")
     shown = rows[list(_SHOWN)].dropna(axis=1, how="all").round({"gap": 9, "seconds": 6})
     methods, seeds = settings["methods"], settings["seeds"]
-    command = " ".join(
-        [
-            "expertcache study",
-            *settings["source"],
-            "--methods",
-            ",".join(methods),
-            *(f"--seed {seed}" for seed in seeds),
-            f"--time-limit {settings['time_limit_s']:g}",
-            "--output DIR",
-        ]
-    )
     page = _PAGE.format(
         summary=escape(
             f"Instances: {len(settings['instances'])}. Methods: {len(methods)}. "
@@ -84,6 +73,6 @@ def write_page(rows: pd.DataFrame, table: str, folder: Path, settings: dict[str,
         table=escape(table),
         figure=svg[svg.index("<svg") :],
         rows=shown.to_html(index=False, border=0, na_rep="", float_format="{:.6g}".format),
-        command=escape(command),
+        command=escape(settings["command"]),
     )
     write_bytes(folder / "report.html", page.encode())

@@ -2,58 +2,73 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import math
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pandas as pd
 from tqdm import tqdm
 
-from ..guarantees import Facts
-from ..instances.errors import InputError, UnsupportedError
-from ..instances.evaluate import latency_empty_s
-from ..instances.instance import Instance
-from ..instances.instance_file import instance_bytes
+from ..instances.errors import InputError
+from ..instances.recipe import Recipe
 from ..instances.solution import Solution, Status, latency_gap, read_solution, write_solution
 from ..instances.storage import decode, read_bytes, write_bytes
-from ..method import Limits
-from ..solver import a_priori, find_method, solve
+from ..solver import find_method
+from . import executors
+from .cell import Answer, Cell
+from .executors import Place
 from .figure import ratio_figure
 from .page import write_page
+from .results import Key, Results
 from .table import gap_table
 
-COLUMNS = (
-    "instance", "method", "seed", "status", "stopped_by", "latency_s", "latency_empty_s",
-    "saving_s", "bound_latency_s", "ratio", "gap", "seconds", "reference", "guarantee",
-    "guarantee_because", "error",
-    "models", "servers", "users", "layers", "experts", "top_k", "requests",
-)  # fmt: skip
+#: What ratios are measured against: the optimum (or the bound) of `milp`, the linear relaxation, or
+#: nothing but what a method proves itself.
+Reference = Literal["milp", "lp", "none"]
+
+
+class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A method with its options, under a name of its own in the study."""
+
+    method: str
+    label: str = ""
+    options: dict[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """Label, or the method's name."""
+        return self.label or self.method
 
 
 @dataclass(frozen=True)
 class Study:
     """A study: every instance with every method and every seed.
 
-    For each instance the exact optimum, or the best bound that `milp` reaches within the time
-    limit, is the reference of all ratios and gaps.
-
     Parameters
     ----------
-    instances : tuple of Instance
-        With distinct names.
-    methods : tuple of str
+    recipes : tuple of Recipe
+        How to make the instances; with distinct names.
+    choices : tuple of Choice
+        Methods, with distinct names.
     seeds : tuple of int
     time_limit_s : float
-        For every cell and every reference.
-    source : tuple of str
-        What the instances were named on the command line, for the report.
+        For every cell and every reference; a process that does not keep it is killed after twice
+        the time and `grace_s`.
+    memory_mb : int, optional
+        MiB that a cell may take.
+    reference : {"milp", "lp", "none"}
+        What ratios are measured against.
+    grace_s : float
+        Seconds for making an instance and for ending in time.
+    command : str
+        How the study was called, for the report.
 
     Raises
     ------
@@ -61,31 +76,47 @@ class Study:
         If a name is unknown or repeated, or a number is out of range.
     """
 
-    instances: tuple[Instance, ...]
-    methods: tuple[str, ...]
-    seeds: tuple[int, ...]
-    time_limit_s: float
-    source: tuple[str, ...] = ()
+    recipes: tuple[Recipe, ...]
+    choices: tuple[Choice, ...]
+    seeds: tuple[int, ...] = (0,)
+    time_limit_s: float = 60.0
+    memory_mb: int | None = None
+    reference: Reference = "milp"
+    grace_s: float = 60.0
+    command: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        names = [instance.name for instance in self.instances]
-        for what, values in (
-            ("instance", names), ("method", self.methods), ("seed", self.seeds)
-        ):  # fmt: skip
+        names: dict[str, list[object]] = {
+            "instance": [recipe.name for recipe in self.recipes],
+            "method": [choice.name for choice in self.choices],
+            "seed": list(self.seeds),
+        }
+        for what, values in names.items():
             if not values:
                 raise InputError(f"study: no {what}")
-            repeated = {str(value) for value in values if list(values).count(value) > 1}
+            repeated = {str(value) for value in values if values.count(value) > 1}
             if repeated:
                 raise InputError(f"study: {what} {', '.join(sorted(repeated))} is repeated")
-        for method in self.methods:
-            find_method(method)
+        for choice in self.choices:
+            find_method(choice.method).options(choice.options)
         if min(self.seeds) < 0 or max(self.seeds) >= 2**31:
             raise InputError("study: seeds must be between 0 and 2**31 - 1")
-        if not 0 < self.time_limit_s < math.inf:
-            raise InputError("study: the time limit must be > 0 and finite")
+        for what, value in (("time limit", self.time_limit_s), ("grace", self.grace_s)):
+            if not 0 < value < math.inf:
+                raise InputError(f"study: the {what} must be > 0 and finite")
+        if self.memory_mb is not None and self.memory_mb < 1:
+            raise InputError("study: the memory limit must be >= 1 MiB")
 
-    def run(self, folder: str | Path) -> str:
-        """Run what is missing in a folder, then write the table, the figure and the page.
+    def run(self, folder: str | Path, *, jobs: int = 1, scheduler: str | None = None) -> str:
+        """Run what is missing in a folder, then write the table, the figures and the page.
+
+        Parameters
+        ----------
+        folder : path
+        jobs : int
+            Processes of this machine.
+        scheduler : str, optional
+            Address of a Dask scheduler, to run on its cluster instead.
 
         Returns
         -------
@@ -99,37 +130,51 @@ class Study:
         """
         folder = Path(folder)
         self._claim(folder)
-        path = folder / "results.csv"
-        done = _finished(path)
-        total = len(self.instances) * len(self.methods) * len(self.seeds)
-        with tqdm(total=total, initial=len(done), unit="cell", disable=None) as bar:
-            for number, instance in enumerate(self.instances):
-                for row in self._rows(instance, done, folder / "references" / f"{number}.json"):
-                    _append(path, row)
-                    bar.update()
-        rows = pd.read_csv(path, keep_default_na=True)
+        results = Results(folder / "results.csv", self._label_columns())
+        place: AbstractContextManager[Place]
+        if scheduler is None:
+            place = executors.local(jobs, self.grace_s, self.memory_mb)
+        else:
+            place = executors.dask(scheduler, self.grace_s, self.memory_mb)
+        with (
+            place as here,
+            tqdm(total=len(self._keys()), initial=len(results.done), unit="cell", disable=None)
+            as bar,
+        ):  # fmt: skip
+            for row in _Run(self, folder, results.done).rows(here):
+                results.append(row)
+                bar.update()
+        results.sort(self._keys())
+        rows = pd.read_csv(results.path)
         table = gap_table(rows)
         ratio_figure(rows, folder)
-        write_page(rows, table, folder, self._settings())
+        write_page(rows, table, folder, self._settings() | {"command": self.command})
         return table
+
+    def _keys(self) -> list[Key]:
+        """All cells, in the order of the results."""
+        return [(r.name, c.name, s) for r in self.recipes for c in self.choices for s in self.seeds]
+
+    def _label_columns(self) -> list[str]:
+        """Columns for what the recipes' labels tell."""
+        return list(dict.fromkeys(name for recipe in self.recipes for name in recipe.labels))
 
     def _settings(self) -> dict[str, Any]:
         return {
-            "study": 1,
-            "instances": [
-                {"name": i.name, "sha256": hashlib.sha256(instance_bytes(i)).hexdigest()}
-                for i in self.instances
-            ],
-            "methods": list(self.methods),
+            "study": 2,
+            "instances": msgspec.to_builtins(self.recipes),
+            "methods": msgspec.to_builtins(self.choices),
             "seeds": list(self.seeds),
             "time_limit_s": self.time_limit_s,
-            "source": list(self.source),
+            "memory_mb": self.memory_mb,
+            "reference": self.reference,
         }
 
     def _claim(self, folder: Path) -> None:
         """Make the folder this study's own, or refuse."""
         try:
-            (folder / "references").mkdir(parents=True, exist_ok=True)
+            for name in ("references", "solutions"):
+                (folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{folder}: {error.strerror or error}") from None
         path = folder / "study.json"
@@ -142,76 +187,105 @@ class Study:
             write_bytes(path, msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
             return
         found = decode(path, read_bytes(path), dict[str, Any])
-        # How the instances were named does not matter, what they are does.
-        other = [k for k in settings if k != "source" and found.get(k) != settings[k]]
+        ours = msgspec.json.decode(msgspec.json.encode(settings))
+        other = [k for k in ours if found.get(k) != ours[k]]
         if other:
             raise InputError(
                 f"{folder}: belongs to a study with other {', '.join(other)}; take another folder"
             )
 
-    def _rows(
-        self, instance: Instance, done: set[tuple[str, str, int]], reference_path: Path
-    ) -> Iterator[dict[str, Any]]:
-        cells = [(m, s) for m in self.methods for s in self.seeds]
-        missing = [cell for cell in cells if (instance.name, *cell) not in done]
-        if not missing:
-            return
-        limits = Limits(time_s=self.time_limit_s)
-        reference = self._reference(instance, limits, reference_path)
-        facts = Facts(instance)
-        for method, seed in missing:
-            error = ""
-            solution = None
-            if method == "milp" and seed == self.seeds[0]:
-                solution = reference
-            if solution is None:
-                try:
-                    solution = solve(instance, method, limits=limits, seed=seed)
-                except UnsupportedError as refused:
-                    error = str(refused)
-            row = _row(instance, method, seed, solution, reference, error)
-            if solution is not None:
-                row["guarantee"], row["guarantee_because"] = a_priori(solution, facts)
-            yield row
 
-    def _reference(self, instance: Instance, limits: Limits, path: Path) -> Solution | None:
-        """Return the milp solution with the first seed; None where the model is too large."""
-        if path.exists():
-            return read_solution(path)
-        try:
-            solution = solve(instance, "milp", limits=limits, seed=self.seeds[0])
-        except UnsupportedError:
-            return None
-        write_solution(solution, path)
-        return solution
+class _Run:
+    """One run of a study: which cells wait for what."""
+
+    def __init__(self, study: Study, folder: Path, done: set[Key]) -> None:
+        self.study, self.folder = study, folder
+        # Cells whose reference is there, and instances whose reference is not.
+        self.ready: deque[tuple[int, Choice, int]] = deque()
+        self.waiting: deque[int] = deque()
+        self.cells: dict[int, list[tuple[Choice, int]]] = {}
+        self.references: dict[int, Solution | None] = {}
+        for number, recipe in enumerate(study.recipes):
+            missing = [
+                (choice, seed)
+                for choice in study.choices
+                for seed in study.seeds
+                if (recipe.name, choice.name, seed) not in done
+            ]
+            if missing:
+                self.cells[number] = missing
+                self.waiting.append(number)
+
+    def rows(self, place: Place) -> Iterator[dict[str, Any]]:
+        """Run all cells; rows in the order in which they finish."""
+        pending: dict[Future[Answer], Any] = {}
+        while self.ready or self.waiting or pending:
+            while len(pending) < 2 * place.slots and (self.ready or self.waiting):
+                # Finished rows first: a reference only where no cell is ready.
+                if self.ready:
+                    number, choice, seed = self.ready.popleft()
+                    future = place.submit(self._cell(number, choice, seed))
+                    pending[future] = partial(self._finish, number, choice, seed)
+                    continue
+                number = self.waiting.popleft()
+                path = self._reference_path(number)
+                if self.study.reference == "none":
+                    yield from self._refer(number, None)
+                elif path.exists():
+                    yield from self._refer(number, Answer(read_solution(path), {}))
+                else:
+                    choice = Choice(self.study.reference)
+                    future = place.submit(self._cell(number, choice, self.study.seeds[0]))
+                    pending[future] = partial(self._refer, number)
+            finished, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield from pending.pop(future)(future.result())
+
+    def _cell(self, number: int, choice: Choice, seed: int) -> Cell:
+        recipe, limit = self.study.recipes[number], self.study.time_limit_s
+        return Cell(recipe, choice.name, choice.method, choice.options, seed, limit)
+
+    def _reference_path(self, number: int) -> Path:
+        return self.folder / "references" / f"{number}.json"
+
+    def _refer(self, number: int, answer: Answer | None) -> Iterable[dict[str, Any]]:
+        """Take in a reference: the instance's cells are ready; its own cell is even finished."""
+        reference = answer.solution if answer else None
+        self.references[number] = reference
+        path = self._reference_path(number)
+        if reference is not None and not path.exists():
+            write_solution(reference, path)
+        own = (Choice("milp"), self.study.seeds[0])
+        for cell in self.cells[number]:
+            # A reference that was read from disk lacks the instance's sizes: solved again.
+            if cell == own and self.study.reference == "milp" and answer and answer.sizes:
+                yield from self._finish(number, *cell, answer)
+            else:
+                self.ready.append((number, *cell))
+
+    def _finish(
+        self, number: int, choice: Choice, seed: int, answer: Answer
+    ) -> Iterable[dict[str, Any]]:
+        recipe = self.study.recipes[number]
+        if answer.solution is not None and answer.solution.placement:
+            name = f"{number}-{self.study.choices.index(choice)}-{seed}.json.gz"
+            write_solution(answer.solution, self.folder / "solutions" / name)
+        row = _row(answer, self.references[number])
+        row |= {"instance": recipe.name, "method": choice.name, "seed": seed, **recipe.labels}
+        yield row
 
 
-def _row(
-    instance: Instance,
-    method: str,
-    seed: int,
-    solution: Solution | None,
-    reference: Solution | None,
-    error: str,
-) -> dict[str, Any]:
-    empty = latency_empty_s(instance)
-    row: dict[str, Any] = dict.fromkeys(COLUMNS)
-    row |= {
-        "instance": instance.name,
-        "method": method,
-        "seed": seed,
+def _row(answer: Answer, reference: Solution | None) -> dict[str, Any]:
+    """Row of a cell, without what names it."""
+    solution = answer.solution
+    row: dict[str, Any] = {
+        **answer.sizes,
         "status": Status.NONE.value,
         "stopped_by": "error",
-        "latency_empty_s": empty,
-        "error": error,
-        "models": "+".join(model.name for model in instance.models),
-        "servers": instance.servers,
-        "users": instance.users,
-        "layers": sum(model.layers for model in instance.models),
-        "experts": instance.items,
-        "top_k": instance.top_k,
-        "requests": len(instance.requests),
+        "error": answer.error,
     }
+    if answer.guarantee is not None:
+        row["guarantee"], row["guarantee_because"] = answer.guarantee
     bounds = [
         s.bound_latency_s for s in (solution, reference) if s and s.bound_latency_s is not None
     ]
@@ -229,7 +303,7 @@ def _row(
         }
         if solution.latency_s is not None and bound is not None:
             bound = min(bound, solution.latency_s)
-            row["ratio"] = _ratio(solution, reference, empty - bound)
+            row["ratio"] = _ratio(solution, reference, solution.latency_empty_s - bound)
             row["gap"] = latency_gap(solution.latency_s, bound)
     row["bound_latency_s"] = bound
     return row
@@ -242,39 +316,3 @@ def _ratio(solution: Solution, reference: Solution | None, most_s: float) -> flo
         assert reference.saving_s is not None
         most_s = reference.saving_s
     return solution.saving_s / most_s if most_s > 0 else 1.0
-
-
-def _finished(path: Path) -> set[tuple[str, str, int]]:
-    """Finished cells of a results file; a row torn by a kill is cut off."""
-    if not path.exists():
-        write_bytes(path, (",".join(COLUMNS) + "\n").encode())
-        return set()
-    data = read_bytes(path)
-    whole = data[: data.rfind(b"\n") + 1]
-    try:
-        table = list(csv.reader(io.StringIO(whole.decode()), strict=True))
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a results file ({error})") from None
-    if not table or tuple(table[0]) != COLUMNS:
-        raise InputError(f"{path}: not a results file of this version")
-    if any(len(row) != len(COLUMNS) for row in table[1:]):
-        raise InputError(f"{path}: a row has a wrong number of columns")
-    if whole != data:
-        write_bytes(path, whole)
-    try:
-        return {(row[0], row[1], int(row[2])) for row in table[1:]}
-    except ValueError:
-        raise InputError(f"{path}: a seed is not a whole number") from None
-
-
-def _append(path: Path, row: dict[str, Any]) -> None:
-    """Add one row and see it onto the disk."""
-    text = io.StringIO()
-    csv.DictWriter(text, COLUMNS, lineterminator="\n").writerow(row)
-    try:
-        with path.open("ab") as file:
-            file.write(text.getvalue().encode())
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
