@@ -1,4 +1,5 @@
 # make demo: set up, prove the small suite, print the gap table.
+# make suite: prove every instance of the suite small.
 # make test: set up, lint, type check, test.
 
 PYTHON ?= python3.11
@@ -6,11 +7,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 LINKS := $(addprefix .typing/expertcache/,$(wildcard *.py) py.typed formulations heuristics instances reports)
 
-.PHONY: demo test test-wheel lint types clean
+.PHONY: demo suite test test-wheel lint types clean
 
 demo: $(VENV)/installed
 	$(BIN)/expertcache study small --time-limit 20 --output demo \
 	  --methods milp,local-search,ascent,successive,greedy,popularity,random,cloud-only
+
+suite: $(VENV)/installed
+	$(BIN)/expertcache study small --methods milp --time-limit 600 --jobs 2 --output build/small
 
 test: lint types
 	$(BIN)/python -m pytest

@@ -97,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument(
         "--sets", type=int, metavar="COUNT", help="keep the most frequent sets of each layer only"
     )
+    trace.add_argument(
+        "--test-share", type=float, metavar="SHARE", help="of the sequences, kept for a replay"
+    )
+    trace.add_argument(
+        "--part", choices=["train", "test"], default="train", help="with --test-share"
+    )
     _add_geography(trace, required=True)
     _add_scenario(trace)
 
@@ -174,12 +180,27 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--scheduler", metavar="ADDRESS", help="run on a Dask cluster")
     study.add_argument("--output", required=True, metavar="DIR")
 
+    replay = command(groups, "replay", "replay", "recorded tokens under placements")
+    replay.add_argument("instance", metavar="INSTANCE", help="made by import trace")
+    replay.add_argument("solutions", nargs="+", metavar="SOLUTION")
+    replay.add_argument("--trace", required=True, metavar="TRACE.npz")
+    replay.add_argument("--sequences", metavar="FILE")
+    replay.add_argument(
+        "--part", choices=["train", "test", "all"], default="test", help="(default: test)"
+    )
+    replay.add_argument("--users", metavar="FILE.csv", help="write a row for each user")
+    _add_json(replay)
+
     suite = groups.add_parser("suite", help="benchmark instance sets")
     actions = suite.add_subparsers(title="actions", metavar="ACTION", required=True)
     command(actions, "list", "suite_list", "list the sets")
     build = command(actions, "build", "suite_build", "write the instances of a set")
     build.add_argument("name")
     build.add_argument("--output", required=True, metavar="DIR")
+
+    check = command(actions, "check", "suite_check", "a solution beside the best known one")
+    check.add_argument("solution", metavar="SOLUTION")
+    _add_json(check)
 
     export = command(groups, "export", "export", "write the exact model for other solvers")
     export.add_argument("instance", metavar="INSTANCE")

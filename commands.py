@@ -16,9 +16,10 @@ from .instances.instance_file import read_instance, write_instance
 from .instances.placement import Placement
 from .instances.scenario import Scenario
 from .instances.solution import Solution, Status, read_solution, solution_bytes, write_solution
-from .instances.storage import check_writable
+from .instances.storage import check_writable, write_bytes
 
 if TYPE_CHECKING:
+    from .instances.trace_split import Part
     from .method import Limits
 
 #: Options of the command line and the scenario fields they set.
@@ -57,6 +58,8 @@ def import_trace(
     sequences: str | None,
     model: str | None,
     sets: int | None,
+    test_share: float | None,
+    part: Part,
     sites: str,
     points: str,
     name: str | None,
@@ -67,10 +70,15 @@ def import_trace(
     """Make an instance from a recorded trace."""
     from .instances.trace import import_trace as build
     from .instances.trace import matching_model, read_trace
+    from .instances.trace_split import split_trace
 
     check_writable(output)
     recorded = read_trace(trace, sequences)
     scenario = _scenario((model or matching_model(recorded),), fields)
+    split = None
+    if test_share is not None:
+        recorded = split_trace(recorded, test_share, seed, part)
+        split = {"test_share": test_share, "seed": seed, "part": part}
     instance = build(
         recorded,
         scenario,
@@ -80,6 +88,7 @@ def import_trace(
         max_sets=_at_least_one(sets, "sets"),
         source=Path(trace).name,
         name=name,
+        split=split,
     )
     if sequences and not recorded.has_sequences:
         print(f"note: {trace} has no array 'sequence': all users follow it whole", file=sys.stderr)
@@ -282,12 +291,38 @@ def study(
     return 0
 
 
+def replay(
+    instance: str,
+    solutions: list[str],
+    trace: str,
+    sequences: str | None,
+    part: str,
+    users: str | None,
+    json: bool,
+) -> int:
+    """Replay recorded tokens under placements."""
+    from .instances.trace import read_trace
+    from .reports.replay import replay_table
+
+    loaded = read_instance(instance)
+    placements = {path: _placement(loaded, path)[1] for path in solutions}
+    if users is not None:
+        check_writable(users)
+    recorded = read_trace(trace, sequences)
+    table, each = replay_table(loaded, placements, recorded, part)
+    if users is not None:
+        write_bytes(users, each.to_csv(index=False).encode())
+    _print(table.to_json(orient="records") if json else table.to_string(index=False))
+    return 0
+
+
 def suite_list() -> int:
     """List the suites."""
     from .instances.suites import SUITES
 
     for suite in SUITES.values():
-        _print(f"{suite.name:<8} {len(suite.recipes):>3} instances  {suite.summary}")
+        count = f"v{suite.version} {len(suite.recipes):>3} instances"
+        _print(f"{suite.name:<13} {count}  {suite.summary}")
     return 0
 
 
@@ -297,6 +332,23 @@ def suite_build(name: str, output: str) -> int:
 
     paths = build_suite(find_suite(name), output)
     _print(f"wrote {len(paths)} instances and SHA256SUMS to {output}")
+    return 0
+
+
+def suite_check(solution: str, json: bool) -> int:
+    """Compare a solution of a suite's instance with the best known one."""
+    from .instances.records import check
+
+    verdict = check(read_solution(solution))
+    record = verdict.record
+    if json:
+        _print_json(verdict)
+        return 0
+    _print(f"{record.instance}: {verdict.outcome}")
+    _print(f"saving        {verdict.saving_s:.9g} s")
+    _print(f"best known    {record.saving_s:.9g} s ({record.status}; {record.date})")
+    _print(f"found by      {record.command}")
+    _print(f"bound allows  {record.latency_s + record.saving_s - record.bound_latency_s:.9g} s")
     return 0
 
 

@@ -158,9 +158,27 @@ SUITES = {
         ),
         Suite(
             "hard",
-            "small, but slow or unproved for HiGHS",
+            "small, but HiGHS needs from 10 s to more than a minute",
             1,
-            (),
+            _made(
+                {"area_m": 500, "users": 12},
+                ("k2-mixtral-l3-n5", {"layers": 3, "servers": 5}),
+                ("k2-mixtral-l4-n5", {"layers": 4, "servers": 5}),
+                ("k2-mixtral-l6-n3", {"layers": 6, "servers": 3}),
+                ("k2-phi-l2-n3", {"models": ["phi-3.5-moe"], "layers": 2, "servers": 3}),
+                ("k3-dbrx8-l2-n3", _DBRX_8 | {"layers": 2, "servers": 3, "capacity": 0.3}),
+                ("k3-dbrx8-l3-n4", _DBRX_8 | {"layers": 3, "servers": 4, "capacity": 0.3}),
+                (
+                    "k4-gpt16-l2-n4",
+                    {"models": ["gpt-oss-20b"], "experts": 16, "layers": 2, "servers": 4}
+                    | {"tokens": 20, "capacity": 0.3},
+                ),
+                (
+                    "k4-dbrx-l1-n4",
+                    {"models": ["dbrx"], "layers": 1, "servers": 4, "tokens": 30, "capacity": 0.3},
+                ),
+                first_seed=501,
+            ),
         ),
     )
 }

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,12 +45,15 @@ class Trace:
     categories : tuple of str
     has_sequences : bool
         Whether the file tells the sequence of each token.
+    sequence : int array [T] or None
+        Sequence of every token.
     """
 
     expert_ids: IntArray
     category: IntArray
     categories: tuple[str, ...]
     has_sequences: bool = True
+    sequence: IntArray | None = None
 
 
 class _Sequence(msgspec.Struct):
@@ -86,16 +90,17 @@ def read_trace(path: str | Path, sequences: str | Path | None = None) -> Trace:
     sequence = arrays.get("sequence")
     if sequence is None or sequences is None:
         whole = np.zeros(len(ids), dtype=np.int64)
-        return Trace(ids, whole, ("all",), sequence is not None)
-    if sequence.shape != (len(ids),) or sequence.dtype.kind not in "iu":
-        raise InputError(f"{path}: sequence: expected whole numbers [{len(ids)}]")
+        if sequence is not None:
+            sequence = _checked(sequence, len(ids), path)
+        return Trace(ids, whole, ("all",), sequence is not None, sequence)
+    sequence = _checked(sequence, len(ids), path)
     rows = decode(sequences, read_bytes(sequences), list[_Sequence])
     if sequence.min() < 0 or sequence.max() >= len(rows):
         raise InputError(f"{path}: sequence: {sequences} has {len(rows)} sequences only")
     names, code = np.unique([row.category for row in rows], return_inverse=True)
     # Only categories that the trace really has.
     used, category = np.unique(code[sequence], return_inverse=True)
-    return Trace(ids, category, tuple(str(name) for name in names[used]))
+    return Trace(ids, category, tuple(str(name) for name in names[used]), True, sequence)
 
 
 def import_trace(
@@ -108,6 +113,7 @@ def import_trace(
     max_sets: int | None = None,
     source: str = "",
     name: str | None = None,
+    split: Mapping[str, Any] | None = None,
 ) -> Instance:
     """Build an instance from a trace over recorded positions.
 
@@ -129,6 +135,8 @@ def import_trace(
         Keep only so many sets of each layer, those most frequent over all users. Rates stay as
         they are, and ``meta`` records the share of the tokens that is covered.
     source, name : str, optional
+    split : mapping, optional
+        How the trace was split, for ``meta``; see `split_trace`.
 
     Raises
     ------
@@ -172,6 +180,7 @@ def import_trace(
             "seed": seed,
             "trace": {
                 "source": source,
+                **({"split": dict(split)} if split else {}),
                 "tokens": len(trace.expert_ids),
                 "user_category": [trace.categories[c] for c in user_category],
                 "user_tokens": tokens[user_category].tolist(),
@@ -210,6 +219,12 @@ def matching_model(trace: Trace) -> str:
             "name one with --model"
         )
     return min(fitting, key=lambda card: card.experts).name
+
+
+def _checked(sequence: IntArray, tokens: int, path: str | Path) -> IntArray:
+    if sequence.shape != (tokens,) or sequence.dtype.kind not in "iu":
+        raise InputError(f"{path}: sequence: expected whole numbers [{tokens}]")
+    return sequence
 
 
 def _load(path: str | Path) -> dict[str, Any]:

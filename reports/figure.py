@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..instances.storage import write_bytes
+from .drawing import COLOURS, MARKERS, save
 
-# Okabe and Ito's palette, safe for the colour-blind; the marker tells the same as the colour.
-_STYLE = {
-    "K = 1": ("#0072B2", "o"),
-    "K = 2": ("#D55E00", "s"),
-    "K = 3": ("#009E73", "^"),
-    "K ≥ 4": ("#CC79A7", "D"),
-}
+_GROUPS = ("K = 1", "K = 2", "K = 3", "K ≥ 4")
+_STYLE = dict(zip(_GROUPS, zip(COLOURS, MARKERS, strict=False), strict=False))
 
 
 def ratio_figure(rows: pd.DataFrame, folder: Path) -> None:
@@ -55,12 +48,17 @@ def ratio_figure(rows: pd.DataFrame, folder: Path) -> None:
                 label=label,
                 zorder=3,
             )
+            promised = cells.loc[mine, "guarantee"].min()
+            if 0 < promised < 1:
+                axes.plot(promised, line, marker="|", markersize=22, color=colour, zorder=2)
         mean = cells["ratio"].mean()
         axes.plot([mean, mean], [line - 0.4, line + 0.4], color="black", linewidth=1.4, zorder=4)
     axes.set_yticks(np.arange(len(methods)), methods)
     axes.set_ylim(len(methods) - 0.5, -0.5)
     axes.set_xlim(-0.03, 1.03)
-    axes.set_xlabel("saving / optimal saving   (black line: mean)")
+    axes.set_xlabel(
+        "saving / optimal saving   (black: mean; coloured bar: proven in advance)"
+    )
     axes.grid(axis="x", color="0.9", zorder=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
@@ -71,14 +69,7 @@ def ratio_figure(rows: pd.DataFrame, folder: Path) -> None:
         figure.legend(
             unique.values(), unique.keys(), loc="outside upper center", ncols=4, frameon=False
         )
-    for kind in ("svg", "png"):
-        drawn = io.BytesIO()
-        # Without date and with fixed ids, equal data gives equal files.
-        with mpl.rc_context({"svg.hashsalt": "expertcache", "svg.fonttype": "path"}):
-            figure.savefig(
-                drawn, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else {}
-            )
-        write_bytes(folder / f"ratio.{kind}", drawn.getvalue())
+    save(figure, folder, "ratio")
 
 
 def _group(top_k: int) -> str:

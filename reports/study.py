@@ -27,6 +27,7 @@ from .executors import Place
 from .figure import ratio_figure
 from .page import write_page
 from .results import Key, Results
+from .sweep_figure import sweep_figure
 from .table import gap_table
 
 #: What ratios are measured against: the optimum (or the bound) of `milp`, the linear relaxation, or
@@ -148,6 +149,7 @@ class Study:
         rows = pd.read_csv(results.path)
         table = gap_table(rows)
         ratio_figure(rows, folder)
+        sweep_figure(rows, folder)
         write_page(rows, table, folder, self._settings() | {"command": self.command})
         return table
 

@@ -68,8 +68,7 @@ def test_a_dask_cluster_that_loses_a_worker(tmp_path):
         worker = [sys.executable, "-m", "distributed.cli.dask_worker"]
         words = ["--scheduler-file", address_file, "--nthreads", "1", "--no-nanny"]
         words += ["--no-dashboard", "--local-directory", tmp_path]
-        for _ in range(2):
-            children.append(subprocess.Popen([*worker, *words], **quiet))
+        children += [subprocess.Popen([*worker, *words], **quiet) for _ in range(2)]
         with distributed.Client(scheduler_file=str(address_file)) as client:
             client.wait_for_workers(2, timeout=60)
             address = client.scheduler.address

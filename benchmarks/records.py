@@ -1,0 +1,142 @@
+"""Improve the table of best known solutions, instances/records.csv.
+
+    python benchmarks/records.py SUITE ... [--time-limit 300] [--jobs 2]
+
+For each instance: `milp` where its model is not too large, started from the best placement so far;
+`local-search` from there where that proves nothing; the linear relaxation where `milp` is out of
+reach. Better placements go to instances/placements, the table is written after every instance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import hashlib
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from expertcache.formulations.lp_bound import lp_bound
+from expertcache.instances.evaluate import latency_empty_s
+from expertcache.instances.instance import Instance
+from expertcache.instances.instance_file import instance_bytes
+from expertcache.instances.placement import Placement
+from expertcache.instances.recipe import Generated
+from expertcache.instances.records import Record, records, stored_placement
+from expertcache.instances.storage import write_bytes
+from expertcache.instances.suites import SUITES, Suite, find_suite
+from expertcache.instances.terms import coverage_terms
+from expertcache.method import Limits
+from expertcache.solver import solve
+from tqdm import tqdm
+
+FOLDER = Path(__file__).parents[1] / "instances"
+
+#: Terms beyond which `milp`, and the linear relaxation, are not tried.
+MILP_TERMS, LP_TERMS = 30_000, 150_000
+
+
+@dataclasses.dataclass
+class Best:
+    """What is known of one instance, while it improves."""
+
+    instance: Instance
+    limit_s: float
+    record: Record
+    placement: Placement | None = None
+
+    def said(self, method: str) -> str:
+        """Command line that runs a method."""
+        name = f"{self.instance.name}.json"
+        words = f"bound {name} --method lp" if method == "lp" else f"solve {name} --method {method}"
+        return f"expertcache {words} --time-limit {self.limit_s:g}"
+
+    def solve(self, method: str) -> None:
+        """Try a method from the best placement so far."""
+        start = None if method == "successive" else self.placement
+        found = solve(self.instance, method, limits=Limits(time_s=self.limit_s), start=start)
+        if found.saving_s is not None and found.saving_s > self.record.saving_s * (1 + 1e-12):
+            self.placement = Placement.from_rows(self.instance, found.placement)
+            self.change(
+                latency_s=found.latency_s, saving_s=found.saving_s, command=self.said(method),
+                date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+            )  # fmt: skip
+        self.bound(found.bound_latency_s or 0.0, method)
+        if found.status == "optimal":
+            self.change(status="optimal")
+
+    def bound(self, latency_s: float, method: str) -> None:
+        """Take a bound if it is better."""
+        bound = min(latency_s, self.record.latency_s)
+        if bound > self.record.bound_latency_s:
+            self.change(bound_latency_s=bound, bound_command=self.said(method))
+
+    def change(self, **values: Any) -> None:
+        """Change the record."""
+        self.record = dataclasses.replace(self.record, **values)
+
+
+def improve(
+    suite: Suite, recipe: Generated, limit: float, known: Record | None
+) -> tuple[Record, list[list[int]]]:
+    """Best record of an instance, and its placement."""
+    instance = recipe.make()
+    sha256 = hashlib.sha256(instance_bytes(instance)).hexdigest()
+    if known is not None and known.sha256 == sha256:
+        best = Best(instance, limit, known, stored_placement(instance))
+    else:
+        empty = latency_empty_s(instance)
+        named = (suite.name, suite.version, instance.name, sha256)
+        record = Record(*named, "feasible", empty, -1.0, 0.0, "", "", "")
+        best = Best(instance, limit, record)
+    terms = len(coverage_terms(instance))
+    for method in ("successive", "milp", "local-search", "lp"):
+        if best.record.status == "optimal" or (method == "milp" and terms > MILP_TERMS):
+            continue
+        if method != "lp":
+            best.solve(method)
+        elif MILP_TERMS < terms <= LP_TERMS:
+            best.bound(lp_bound(instance, limits=Limits(time_s=limit)).bound_latency_s, "lp")
+    assert best.placement is not None
+    return best.record, best.placement.rows(instance)
+
+
+def save(table: dict[str, Record]) -> None:
+    """Write the table, in the order of the suites."""
+    names = [recipe.name for suite in SUITES.values() for recipe in suite.recipes]
+    ordered = sorted(table.values(), key=lambda record: names.index(record.instance))
+    fields = [field.name for field in dataclasses.fields(Record)]
+    rows = [fields, *([str(getattr(record, name)) for name in fields] for record in ordered)]
+    text = "".join(",".join(row) + "\n" for row in rows)
+    write_bytes(FOLDER / "records.csv", text.encode())
+
+
+def main() -> None:
+    """Improve and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("suites", nargs="+", choices=list(SUITES), metavar="SUITE")
+    parser.add_argument("--time-limit", type=float, default=300.0)
+    parser.add_argument("--jobs", type=int, default=2)
+    arguments = parser.parse_args()
+    table = records()
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        tasks = [
+            pool.submit(improve, suite, recipe, arguments.time_limit, table.get(recipe.name))
+            for suite in map(find_suite, arguments.suites)
+            for recipe in suite.recipes
+        ]
+        for task in tqdm(as_completed(tasks), total=len(tasks), disable=None):
+            record, rows = task.result()
+            table[record.instance] = record
+            path = FOLDER / "placements" / f"{record.instance}.json.gz"
+            write_bytes(path, msgspec.json.encode(rows))
+            save(table)
+            most = record.latency_s + record.saving_s - record.bound_latency_s
+            share = record.saving_s / most if most > 0 else 1.0
+            print(f"{record.instance:<24} {record.status:<9} share of the bound {share:.4f}")
+
+
+if __name__ == "__main__":
+    main()
