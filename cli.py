@@ -191,6 +191,11 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--users", metavar="FILE.csv", help="write a row for each user")
     _add_json(replay)
 
+    draw = command(groups, "draw", "draw", "pictures of a placement: a map, and what servers hold")
+    draw.add_argument("instance", metavar="INSTANCE")
+    draw.add_argument("solution", metavar="SOLUTION")
+    draw.add_argument("--output", required=True, metavar="DIR")
+
     suite = groups.add_parser("suite", help="benchmark instance sets")
     actions = suite.add_subparsers(title="actions", metavar="ACTION", required=True)
     command(actions, "list", "suite_list", "list the sets")

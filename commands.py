@@ -316,6 +316,21 @@ def replay(
     return 0
 
 
+def draw(instance: str, solution: str, output: str) -> int:
+    """Draw a placement."""
+    from .reports.placement_figure import placement_figure
+
+    loaded = read_instance(instance)
+    placement = _placement(loaded, solution)[1]
+    try:
+        Path(output).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{output}: {error.strerror or error}") from None
+    placement_figure(loaded, placement, Path(output), "placement")
+    _print(f"drawn into {output}")
+    return 0
+
+
 def suite_list() -> int:
     """List the suites."""
     from .instances.suites import SUITES

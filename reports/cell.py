@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..guarantees import Facts, Guarantee
+from ..instances.errors import UnsupportedError
 from ..instances.evaluate import latency_empty_s
 from ..instances.instance import Instance
 from ..instances.recipe import Recipe
@@ -66,7 +67,10 @@ def perform(cell: Cell) -> Answer:
     limits = Limits(time_s=cell.time_limit_s)
     if cell.method == "lp":
         return Answer(_lp_bound(instance, limits), _sizes(instance))
-    solution = solve(instance, cell.method, limits=limits, seed=cell.seed, options=cell.options)
+    try:
+        solution = solve(instance, cell.method, limits=limits, seed=cell.seed, options=cell.options)
+    except UnsupportedError as error:
+        return Answer(None, _sizes(instance), error=str(error))
     return Answer(solution, _sizes(instance), a_priori(solution, facts))
 
 

@@ -56,9 +56,7 @@ def ratio_figure(rows: pd.DataFrame, folder: Path) -> None:
     axes.set_yticks(np.arange(len(methods)), methods)
     axes.set_ylim(len(methods) - 0.5, -0.5)
     axes.set_xlim(-0.03, 1.03)
-    axes.set_xlabel(
-        "saving / optimal saving   (black: mean; coloured bar: proven in advance)"
-    )
+    axes.set_xlabel("saving / optimal saving   (black: mean; coloured bar: proven in advance)")
     axes.grid(axis="x", color="0.9", zorder=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
@@ -72,5 +70,5 @@ def ratio_figure(rows: pd.DataFrame, folder: Path) -> None:
     save(figure, folder, "ratio")
 
 
-def _group(top_k: int) -> str:
-    return f"K = {top_k}" if top_k <= 3 else "K ≥ 4"
+def _group(top_k: float) -> str:
+    return f"K = {int(top_k)}" if top_k <= 3 else "K ≥ 4"

@@ -17,6 +17,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ..instances.errors import InputError
+from ..instances.placement import Placement
 from ..instances.recipe import Recipe
 from ..instances.solution import Solution, Status, latency_gap, read_solution, write_solution
 from ..instances.storage import decode, read_bytes, write_bytes
@@ -26,9 +27,10 @@ from .cell import Answer, Cell
 from .executors import Place
 from .figure import ratio_figure
 from .page import write_page
+from .placement_figure import placement_figure
 from .results import Key, Results
 from .sweep_figure import sweep_figure
-from .table import gap_table
+from .table import gap_table, table_text
 
 #: What ratios are measured against: the optimum (or the bound) of `milp`, the linear relaxation, or
 #: nothing but what a method proves itself.
@@ -150,8 +152,27 @@ class Study:
         table = gap_table(rows)
         ratio_figure(rows, folder)
         sweep_figure(rows, folder)
-        write_page(rows, table, folder, self._settings() | {"command": self.command})
-        return table
+        drawn = self._draw_a_placement(rows, folder)
+        write_page(rows, table, folder, self._settings() | {"command": self.command}, drawn)
+        return table_text(rows, table)
+
+    def _draw_a_placement(self, rows: pd.DataFrame, folder: Path) -> str:
+        """Draw the best placement of the first instance that has one; its name."""
+        for number, recipe in enumerate(self.recipes):
+            mine = rows[rows["instance"] == recipe.name].dropna(subset=["latency_s"])
+            for row in mine.sort_values("latency_s", kind="stable").itertuples():
+                path = self.solution_path(folder, number, str(row.method), int(str(row.seed)))
+                if path.exists():
+                    instance = recipe.make()
+                    placement = Placement.from_rows(instance, read_solution(path).placement)
+                    placement_figure(instance, placement, folder, "placement")
+                    return recipe.name
+        return ""
+
+    def solution_path(self, folder: Path, number: int, method: str, seed: int) -> Path:
+        """File of a cell's solution."""
+        place = [choice.name for choice in self.choices].index(method)
+        return folder / "solutions" / f"{number}-{place}-{seed}.json.gz"
 
     def _keys(self) -> list[Key]:
         """All cells, in the order of the results."""
@@ -270,8 +291,8 @@ class _Run:
     ) -> Iterable[dict[str, Any]]:
         recipe = self.study.recipes[number]
         if answer.solution is not None and answer.solution.placement:
-            name = f"{number}-{self.study.choices.index(choice)}-{seed}.json.gz"
-            write_solution(answer.solution, self.folder / "solutions" / name)
+            path = self.study.solution_path(self.folder, number, choice.name, seed)
+            write_solution(answer.solution, path)
         row = _row(answer, self.references[number])
         row |= {"instance": recipe.name, "method": choice.name, "seed": seed, **recipe.labels}
         yield row

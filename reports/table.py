@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 
-def gap_table(rows: pd.DataFrame) -> str:
+def gap_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Summarise the rows of a study.
 
     Parameters
@@ -15,16 +15,18 @@ def gap_table(rows: pd.DataFrame) -> str:
 
     Returns
     -------
-    str
-        One line for each method, in the study's order: cells with a result; for K = 1 and for
-        K >= 2 the mean and smallest ratio and the smallest that is proven in advance; the share of
-        cells that reach the optimum, the mean latency gap and the median time.
+    DataFrame
+        One row of text for each method, in the study's order: cells with a result; for K = 1 and
+        for K >= 2 the mean and smallest ratio and the smallest that is proven in advance; the share
+        of cells that reach the optimum, the mean latency gap and the median time.
     """
     lines = []
     for method, cells in rows.groupby("method", sort=False):
         solved = int(cells["saving_s"].notna().sum())
         line: dict[str, object] = {"method": method, "solved": f"{solved}/{len(cells)}"}
         for label, mine in (("K=1", cells["top_k"] == 1), ("K>=2", cells["top_k"] > 1)):
+            if not (rows["top_k"].eq(1) if label == "K=1" else rows["top_k"].gt(1)).any():
+                continue
             ratio = cells.loc[mine, "ratio"]
             line[f"{label} mean"] = _number(ratio.mean())
             line[f"{label} min"] = _number(ratio.min())
@@ -35,16 +37,20 @@ def gap_table(rows: pd.DataFrame) -> str:
         line["mean gap"] = _percent(cells["gap"].mean(), digits=2)
         line["median time"] = _seconds(cells["seconds"].median())
         lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def table_text(rows: pd.DataFrame, table: pd.DataFrame) -> str:
+    """Return the gap table for a terminal, with a title."""
     counts = rows.drop_duplicates("instance")["reference"].value_counts()
     title = (
         f"saving as a share of the optimum; {rows['instance'].nunique()} instances, "
         f"{counts.get('optimum', 0)} proved optimal"
     )
     # pandas aligns to the right only; names read better on the left.
-    width = max(len(str(line["method"])) for line in lines)
-    for line in lines:
-        line["method"] = f"{line['method']:<{width}}"
-    return title + "\n" + pd.DataFrame(lines).to_string(index=False)
+    width = int(table["method"].str.len().max())
+    aligned = table.assign(method=table["method"].str.ljust(width))
+    return title + "\n" + aligned.to_string(index=False)
 
 
 def _number(value: float) -> str:
