@@ -1,4 +1,5 @@
 # make demo: set up, prove the small suite, print the gap table.
+# make figures: run the sweeps.
 # make suite: prove every instance of the suite small.
 # make test: set up, lint, type check, test.
 
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LINKS := $(addprefix .typing/expertcache/,$(wildcard *.py) py.typed formulations heuristics instances reports)
 
-.PHONY: demo suite test test-wheel lint types clean
+.PHONY: demo figures suite test test-wheel lint types clean
 
 demo: $(VENV)/installed
 	$(BIN)/expertcache study small --time-limit 20 --output demo \
@@ -15,6 +16,12 @@ demo: $(VENV)/installed
 
 suite: $(VENV)/installed
 	$(BIN)/expertcache study small --methods milp --time-limit 600 --jobs 2 --output build/small
+
+# All sweeps of benchmarks/studies; trace.toml needs recorded files beside it.
+figures: $(VENV)/installed
+	for file in $(filter-out %/trace.toml,$(wildcard benchmarks/studies/*.toml)); do \
+	  $(BIN)/expertcache study $$file --jobs 2 --output build/figures/$$(basename $$file .toml) || exit; \
+	done
 
 test: lint types
 	$(BIN)/python -m pytest

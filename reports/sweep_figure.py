@@ -13,10 +13,10 @@ from .drawing import COLOURS, MARKERS, save
 
 #: Axis labels of the fields that are swept most.
 _LABELS = {
-    "capacity": "storage of each server (share of all experts)",
+    "capacity": "storage of each server\n(share of all experts)",
     "servers": "servers",
     "users": "users",
-    "top_k": "experts of a token in each layer, K",
+    "top_k": "experts of a token\nin each layer, K",
     "skew": "skew of the popularity (Zipf exponent)",
     "coactivation": "co-activation (log odds of a pair)",
     "cloud_s": "way to the cloud (s)",
@@ -63,7 +63,7 @@ def sweep_figure(rows: pd.DataFrame, folder: Path) -> bool:
                 _line(axis, cells, name, number, method)
         axes[0, column].set_title(scenario, fontsize=10)
         axes[1, column].set_xlabel(_LABELS.get(field.removeprefix("sweep_"), field), fontsize=9)
-        if not numeric:
+        if not numeric or all(at.is_integer() for at in position.values()):
             axes[1, column].set_xticks(list(position.values()), list(position))
     axes[0, 0].set_ylabel("latency of a token (s)")
     axes[1, 0].set_ylabel("share of the optimal saving")
@@ -74,7 +74,13 @@ def sweep_figure(rows: pd.DataFrame, folder: Path) -> bool:
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(methods), frameon=False)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside upper center",
+        ncols=min(len(methods), 2 * len(scenarios)),
+        frameon=False,
+    )
     save(figure, folder, "sweep")
     return True
 

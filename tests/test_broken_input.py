@@ -311,6 +311,8 @@ COMMANDS = [
     ("export", "{}", "--format", "lp", "--output", "out.lp"),
     ("study", "{}", "--methods", "greedy", "--output", "study"),
     ("study", "tiny", "{}", "--methods", "greedy", "--output", "study"),
+    ("replay", "{}", "solution.json", "--trace", "trace.npz"),
+    ("draw", "{}", "solution.json", "--output", "pictures"),
 ]
 
 

@@ -69,7 +69,8 @@ def test_in_a_browser(page, tmp_path, width):
         [
             BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
             "--disable-background-networking", "--enable-logging=stderr",
-            f"--user-data-dir={tmp_path}", f"--window-size={width},900", "--virtual-time-budget=4000", "--dump-dom", copy.as_uri(),
+            f"--user-data-dir={tmp_path}", f"--window-size={width},900",
+            "--virtual-time-budget=4000", "--dump-dom", copy.as_uri(),
         ],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip

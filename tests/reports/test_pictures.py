@@ -1,0 +1,80 @@
+import numpy as np
+import pandas as pd
+import pytest
+from expertcache.cli import main
+from expertcache.instances.instance_file import write_instance
+from expertcache.instances.placement import Placement
+from expertcache.instances.solution import write_solution
+from expertcache.instances.suites import SUITES
+from expertcache.reports.placement_figure import placement_figure
+from expertcache.reports.sweep_figure import sweep_figure
+from expertcache.solver import solve
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_map_and_grid(tmp_path):
+    for recipe in SUITES["tiny"].recipes:
+        instance = recipe.make()
+        placement = Placement.from_rows(instance, solve(instance, "random").placement)
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir(exist_ok=True)
+            placement_figure(instance, placement, tmp_path / name, "x")
+        assert files(tmp_path / "a") == ["x-grid.png", "x-grid.svg", "x-map.png", "x-map.svg"]
+        for name in files(tmp_path / "a"):
+            one, two = ((tmp_path / d / name).read_bytes() for d in ("a", "b"))
+            assert one == two
+
+
+def test_without_positions_there_is_no_map(tmp_path, two_servers, random_instance):
+    placement_figure(two_servers, Placement.empty(two_servers), tmp_path, "x")
+    assert files(tmp_path) == ["x-grid.png", "x-grid.svg"]
+    for changes in ({"servers": 0}, {"rows": 0}, {"models": 2}):
+        instance = random_instance(1, **changes)
+        placement_figure(instance, Placement.empty(instance), tmp_path, "x")
+
+
+def test_draw_on_the_command_line(tmp_path, two_servers, capsys):
+    write_instance(two_servers, tmp_path / "x.json")
+    write_solution(solve(two_servers, "random"), tmp_path / "s.json")
+    words = ["draw", str(tmp_path / "x.json"), str(tmp_path / "s.json"), "--output"]
+    assert main([*words, str(tmp_path / "d")]) == 0
+    assert files(tmp_path / "d") == ["placement-grid.png", "placement-grid.svg"]
+    assert main([*words, str(tmp_path / "x.json")]) == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def rows(values):
+    table = [
+        {
+            "scenario": scenario,
+            "method": method,
+            "sweep_field": value,
+            "latency_s": 1.0,
+            "latency_empty_s": 2.0,
+            "bound_latency_s": 1.0,
+            "ratio": 0.9,
+        }
+        for scenario in ("a", "b")
+        for method in ("milp", "greedy")
+        for value in values
+    ]
+    return pd.DataFrame(table)
+
+
+@pytest.mark.parametrize("values", [[0.1, 0.2], [1, 2, 3], ["few", "many"], [0.5]], ids=str)
+def test_sweeps(values, tmp_path):
+    assert sweep_figure(rows(values), tmp_path)
+    assert files(tmp_path) == ["sweep.png", "sweep.svg"]
+
+
+def test_no_sweep_no_figure(tmp_path):
+    assert not sweep_figure(rows([1]).drop(columns="sweep_field"), tmp_path)
+    assert not sweep_figure(rows([1]).assign(sweep_other=1), tmp_path)
+    # A row without a result, and a sweep where nothing can be saved.
+    table = rows([1, 2])
+    table.loc[0, ["latency_s", "ratio"]] = np.nan
+    table["bound_latency_s"] = 2.0
+    assert sweep_figure(table, tmp_path)

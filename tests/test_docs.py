@@ -1,0 +1,68 @@
+"""Every code block of the README and of docs/ runs."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from expertcache.cli import main
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+pytestmark = pytest.mark.skipif(not PAGES[0].exists(), reason="needs the repository")
+
+
+def blocks(page):
+    return [(match[1], match[2]) for match in BLOCK.finditer(page.read_text())]
+
+
+def small_recordings(folder):
+    """Files with the names and the form of the recorded ones, but small."""
+    rng = np.random.default_rng(0)
+    tokens, sequences = 400, 40
+    ids = rng.random((tokens, 24, 32)).argsort(axis=2)[:, :, :4].astype(np.uint8)
+    sequence = np.sort(rng.integers(0, sequences, tokens)).astype(np.int32)
+    np.savez(folder / "gpt_oss_20b_topk.npz", expert_ids=ids, sequence=sequence)
+    rows = [{"category": f"c{number % 5}"} for number in range(sequences)]
+    (folder / "sequences.json").write_text(json.dumps(rows))
+    for name, count in (("site-optus-melbCBD", 12), ("users-melbcbd-generated", 60)):
+        lines = ["LATITUDE,LONGITUDE"]
+        lines += [
+            f"{-37.81 + 0.005 * y:.6f},{144.96 + 0.006 * x:.6f}" for x, y in rng.random((count, 2))
+        ]
+        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_blocks_run(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    small_recordings(tmp_path)
+    for kind, text in blocks(page):
+        if kind == "python":
+            exec(compile(text, page.name, "exec"), {"__name__": "__main__"})
+        elif kind == "toml":
+            name = text.splitlines()[0].removeprefix("# ")
+            (tmp_path / name).write_text(text)
+        elif kind == "console":
+            for line in text.replace("\\\n", " ").splitlines():
+                words = shlex.split(line, comments=True)
+                if words:
+                    assert words[0] == "expertcache", line
+                    # What is shown for a minute need not run for a minute.
+                    if "--time-limit" in words:
+                        words[words.index("--time-limit") + 1] = "2"
+                    assert main(words[1:]) == 0, (line, capsys.readouterr().err)
+        else:
+            assert kind == "text", f"{page.name}: a block of an unknown kind {kind!r}"
+
+
+def test_links_lead_somewhere():
+    for page in PAGES:
+        text = re.sub(r"`[^`]*`", "", BLOCK.sub("", page.read_text()))
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), (page.name, target)
