@@ -232,16 +232,38 @@ class _Search:
         columns = np.zeros(self.layers)
         np.add.at(columns, self.layer, self.useful[servers].sum(axis=0))
         order = self.rng.permutation(self.layers)
-        taken = max(1, int(np.searchsorted(np.cumsum(columns[order]), size, side="right")))
-        layers = np.zeros(self.layers, dtype=np.bool_)
-        layers[order[:taken]] = True
+        taken = int(np.searchsorted(np.cumsum(columns[order]), size, side="right"))
+        # Layers too large to be free as a whole: some experts of two of them.
+        layers = np.isin(np.arange(self.layers), order[: taken or 2])
+        part = self._terms_of(layers)
+        items = np.flatnonzero(layers[self.layer])
+        if not taken:
+            items = self._some_items(cached, servers, items, part, int(size) // len(servers))
         free = np.zeros(cached.shape, dtype=np.bool_)
-        free[np.ix_(servers, np.flatnonzero(layers[self.layer]))] = True
+        free[np.ix_(servers, items)] = True
         return _Part(
             free=free,
-            model=coverage_lp(self.instance, self._terms_of(layers), free=free, fixed=cached),
+            model=coverage_lp(self.instance, part, free=free, fixed=cached),
             whole=len(servers) == N and taken == self.layers,
         )
+
+    def _some_items(
+        self, cached: BoolArray, servers: IntArray, items: IntArray, part: Terms, count: int
+    ) -> IntArray:
+        """Experts of random terms that do not pay yet, and as many that could make room."""
+        near = np.ones((len(part.server_sets), part.items + 1), dtype=np.bool_)
+        near[:, :-1] = part.server_sets @ cached
+        members = part.expert_sets[part.expert_set]
+        paid = np.logical_and.reduce(near[part.server_set[:, None], members], axis=1)
+        reached = np.logical_or.reduce(part.server_sets[:, servers], axis=1)[part.server_set]
+        weight = np.where(~paid & reached, part.weight_s, 0.0)
+        wanted = np.empty(0, dtype=np.int64)
+        if weight.sum() > 0:
+            drawn = members[self.rng.choice(len(weight), size=count, p=weight / weight.sum())]
+            wanted = np.array(list(dict.fromkeys(drawn[drawn < part.items].tolist())))
+        wanted = wanted[: max(count // 2, members.shape[1])]
+        held = self.rng.permutation(items[cached[np.ix_(servers, items)].any(axis=0)])
+        return np.unique(np.concatenate([wanted, held[: max(0, count - len(wanted))]]))
 
     def _terms_of(self, layers: BoolArray) -> Terms:
         """Terms of some layers."""
