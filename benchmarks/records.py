@@ -1,6 +1,6 @@
 """Improve the table of best known solutions, instances/records.csv.
 
-    python benchmarks/records.py SUITE ... [--time-limit 300] [--jobs 2]
+    python benchmarks/records.py SUITE ... [--time-limit 300] [--jobs 2] [--missing]
 
 For each instance: `milp` where its model is not too large, started from the best placement so far;
 `local-search` from there where that proves nothing; the linear relaxation where `milp` is out of
@@ -10,6 +10,7 @@ reach. Better placements go to instances/placements, the table is written after 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -19,6 +20,7 @@ from typing import Any
 
 import msgspec
 from expertcache.formulations.lp_bound import lp_bound
+from expertcache.instances.errors import UnsupportedError
 from expertcache.instances.evaluate import latency_empty_s
 from expertcache.instances.instance import Instance
 from expertcache.instances.instance_file import instance_bytes
@@ -98,7 +100,8 @@ def improve(
         if method != "lp":
             best.solve(method)
         elif MILP_TERMS < terms <= LP_TERMS:
-            best.bound(lp_bound(instance, limits=Limits(time_s=limit)).bound_latency_s, "lp")
+            with contextlib.suppress(UnsupportedError):  # too many rows
+                best.bound(lp_bound(instance, limits=Limits(time_s=limit)).bound_latency_s, "lp")
     assert best.placement is not None
     return best.record, best.placement.rows(instance)
 
@@ -119,6 +122,7 @@ def main() -> None:
     parser.add_argument("suites", nargs="+", choices=list(SUITES), metavar="SUITE")
     parser.add_argument("--time-limit", type=float, default=300.0)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--missing", action="store_true", help="only what has no record")
     arguments = parser.parse_args()
     table = records()
     with ProcessPoolExecutor(arguments.jobs) as pool:
@@ -126,6 +130,7 @@ def main() -> None:
             pool.submit(improve, suite, recipe, arguments.time_limit, table.get(recipe.name))
             for suite in map(find_suite, arguments.suites)
             for recipe in suite.recipes
+            if not (arguments.missing and recipe.name in table)
         ]
         for task in tqdm(as_completed(tasks), total=len(tasks), disable=None):
             record, rows = task.result()
