@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import gcd
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,6 +11,7 @@ from .highs import LinearModel
 from .instances.arrays import sums, unique_rows
 from .instances.instance import BoolArray, FloatArray, Instance, IntArray
 from .instances.terms import Terms
+from .knapsack import knapsack_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +24,14 @@ class CoverageLp:
         Its objective is the negative saving in seconds. The placement columns come first.
     server, item : int array
         The pair of each placement column.
+    exact : bool
+        Whether the capacities are the same as in bytes, or allow a little more; see `knapsack`.
     """
 
     linear: LinearModel
     server: IntArray
     item: IntArray
+    exact: bool
 
     def placed(self, values: FloatArray, fixed: BoolArray) -> BoolArray:
         """Placement [N, I] from column values and the fixed part."""
@@ -73,13 +76,17 @@ def coverage_lp(
     near = open_terms.server_sets[open_terms.server_set[term]] & free[:, needed].T
     row, where = np.nonzero(near)
     rows = len(term)
-    # The capacities, in whole multiples of the sizes' common divisor.
     sizes = instance.item_bytes[item]
-    unit = gcd(*sizes.tolist()) or 1
-    left = (instance.capacity_bytes - fixed @ instance.item_bytes) // unit
+    left = instance.capacity_bytes - fixed @ instance.item_bytes
+    weight, room, exact = np.zeros(X), np.full(instance.servers, np.inf), True
+    for n in range(instance.servers):
+        mine = np.flatnonzero(server == n)
+        if sum(sizes[mine].tolist()) > left[n]:
+            weight[mine], room[n], same = knapsack_weights(sizes[mine], int(left[n]))
+            exact = exact and same
     matrix = sp.csc_array(
         (
-            np.concatenate([np.ones(rows), -np.ones(len(row)), sizes / unit]),
+            np.concatenate([np.ones(rows), -np.ones(len(row)), weight]),
             (
                 np.concatenate([np.arange(rows), row, rows + server]),
                 np.concatenate([X + term, column_of[where, needed[row]], np.arange(X)]),
@@ -92,12 +99,12 @@ def coverage_lp(
         offset=0.0,
         matrix=matrix,
         row_lower=np.full(rows + instance.servers, -np.inf),
-        row_upper=np.concatenate([np.zeros(rows), left.astype(np.float64)]),
+        row_upper=np.concatenate([np.zeros(rows), room]),
         lower=np.zeros(X + T),
         upper=np.ones(X + T),
         integer=np.arange(X + T) < X,
     )
-    return CoverageLp(linear, server, item)
+    return CoverageLp(linear, server, item, exact)
 
 
 def _open_terms(terms: Terms, free: BoolArray, fixed: BoolArray) -> Terms:

@@ -16,7 +16,7 @@ from .instances.instance import BoolArray, FloatArray, Instance
 from .instances.terms import Terms, coverage_terms
 
 #: Numbers in the table that `curvature` makes to be exact over sets of servers.
-_TABLE_ENTRIES = 2**28
+_TABLE_ENTRIES = 2**22
 
 
 class Guarantee(NamedTuple):

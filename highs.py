@@ -120,7 +120,7 @@ def run_highs(
     -------
     HighsResult
     """
-    scale = _COST_SUM / (float(np.abs(linear.cost).sum()) or 1.0)
+    scale = min(_COST_SUM / max(float(np.abs(linear.cost).sum()), 1e-300), 1e300)
     # The number of threads is fixed by a process' first solve, unless the scheduler is reset.
     highspy.Highs.resetGlobalScheduler(True)
     solver = highspy.Highs()

@@ -182,11 +182,11 @@ def _solution(
         # A valid bound is never above a placement's latency, beyond rounding.
         bound = min(bound, latency)
     status = Status.NONE if placement is None else Status.FEASIBLE
-    if status is Status.FEASIBLE and stopped_by is StoppedBy.PROOF:
+    if status is Status.FEASIBLE and stopped_by in (StoppedBy.PROOF, StoppedBy.FINISHED):
         assert latency is not None
         if bound is not None and _closes(latency, bound, empty):
             status = Status.OPTIMAL
-        else:
+        elif stopped_by is StoppedBy.PROOF:
             stopped_by = StoppedBy.ERROR
             meta["error"] = "the proof does not agree with the evaluator"
     return Solution(

@@ -88,6 +88,9 @@ def milp(
         progress=progress,
     )
     stopped_by = result.stopped_by
+    if stopped_by is StoppedBy.PROOF and not model.exact:
+        # Proved for a little more room: the evaluator says whether the bound is met all the same.
+        stopped_by = StoppedBy.FINISHED
     if stopped_by is StoppedBy.PROOF and limits.gap > 0:
         # HiGHS calls any allowed gap optimal.
         stopped_by = StoppedBy.GAP
@@ -97,7 +100,7 @@ def milp(
         for pair, value in zip(placed, result.values, strict=True):
             if pair is not None:
                 cached[pair] = value > 0.5
-        placement = Placement(cached)
+        placement = Placement(cached).within_capacities(instance)
     return Outcome(
         placement,
         stopped_by,

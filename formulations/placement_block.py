@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from math import gcd
-
 import numpy as np
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ..instances.errors import UnsupportedError
 from ..instances.instance import BoolArray, Instance
+from ..knapsack import knapsack_weights
 
 #: Larger models are refused: they would not fit in memory, let alone be solved.
 MAX_ROWS = 1_000_000
@@ -25,6 +24,9 @@ def new_model(name: str) -> pyo.ConcreteModel:
 
 def add_placement(model: pyo.ConcreteModel, instance: Instance) -> dict[tuple[int, int], pyo.Var]:
     """Add ``x[server, model, layer, expert]`` and ``capacity[server]`` to a model.
+
+    Capacities are in units that solvers get right, see `knapsack`; ``model.exact`` tells whether
+    they are the same as in bytes, or allow a little more.
 
     Only pairs that can help get a variable: some user requests the item, and the server is faster
     for that user than the device and the cloud.
@@ -44,17 +46,17 @@ def add_placement(model: pyo.ConcreteModel, instance: Instance) -> dict[tuple[in
     index: list[Index] = list(zip(*(column.tolist() for column in columns), strict=True))
     model.x = pyo.Var(index, domain=pyo.Binary)
     variables = [model.x[key] for key in index]
-    sizes = instance.item_bytes[item]
-    # Whole multiples of the common divisor keep the rows exact.
-    unit = gcd(*sizes.tolist()) or 1
     model.capacity = pyo.Constraint(range(instance.servers))
+    model.exact = True
     for n in range(instance.servers):
         mine = np.flatnonzero(server == n)
-        weights = (sizes[mine] // unit).tolist()
-        room = int(instance.capacity_bytes[n]) // unit
-        if sum(weights) > room:
+        sizes = instance.item_bytes[item[mine]]
+        capacity = int(instance.capacity_bytes[n])
+        if sum(sizes.tolist()) > capacity:
+            weights, room, exact = knapsack_weights(sizes, capacity)
             members = [variables[k] for k in mine.tolist()]
-            model.capacity[n] = (None, linear(weights, members), room)
+            model.capacity[n] = (None, linear(weights.tolist(), members), room)
+            model.exact = model.exact and exact
     return dict(zip(zip(server.tolist(), item.tolist(), strict=True), variables, strict=True))
 
 

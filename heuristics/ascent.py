@@ -46,8 +46,8 @@ def ascent(
     orders : int
         How many server orders to try: as given, reversed, then random ones.
     """
-    if orders < 1:
-        raise InputError(f"ascent: option orders: must be >= 1, got {orders}")
+    if not 1 <= orders <= 1000:
+        raise InputError(f"ascent: option orders: must be 1 to 1000, got {orders}")
     deadline = limits.deadline()
     demand = merged_demand(instance)
     best, best_latency = start, np.inf
@@ -75,7 +75,7 @@ def server_orders(servers: int, count: int, rng: np.random.Generator) -> list[tu
     """Distinct server orders: as given, reversed, then random ones, at most `count`."""
     orders = [tuple(range(servers)), tuple(range(servers))[::-1]]
     # More random orders than asked for, because some repeat where there are few servers.
-    orders += [tuple(rng.permutation(servers).tolist()) for _ in range(4 * count)]
+    orders += [tuple(rng.permutation(servers).tolist()) for _ in range(min(4 * count, 1000))]
     return list(dict.fromkeys(orders))[:count]
 
 

@@ -68,7 +68,7 @@ class _Network:
 
     def __init__(self, experts: npt.NDArray[np.int64], weight: FloatArray, count: int) -> None:
         T = len(weight)
-        self.scale = _UNITS / float(weight.sum())
+        self.scale = _UNITS / max(float(weight.sum()), 1e-290)
         # Rounded up, so that bounds stay bounds.
         units = np.ceil(weight * self.scale)
         self.total = int(units.sum())

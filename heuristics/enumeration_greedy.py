@@ -56,7 +56,7 @@ def enumeration_greedy(instance: Instance, *, limits: Limits, seed: int, depth: 
     room = instance.item_bytes <= instance.capacity_bytes[:, None]
     pairs = np.argwhere((fresh.gain_s > 0) & room).tolist()
     empty = np.zeros((instance.servers, instance.items), dtype=np.bool_)
-    best, _ = greedy_pass(instance, fresh.copy(), empty, True, deadline)
+    best, whole = greedy_pass(instance, fresh.copy(), empty, True, deadline)
     best_saving = terms.saving_s(best)
     runs = 1
     began = time.perf_counter()
@@ -72,12 +72,14 @@ def enumeration_greedy(instance: Instance, *, limits: Limits, seed: int, depth: 
             gains = fresh.copy()
             for server, item in chosen:
                 gains.add(server, item)
-            cached, _ = greedy_pass(instance, gains, start, True, deadline)
+            cached, finished = greedy_pass(instance, gains, start, True, deadline)
+            whole = whole and finished
             runs += 1
             saving = terms.saving_s(cached)
             if saving > best_saving:
                 best, best_saving = cached, saving
-    return Outcome(Placement(best), meta={"runs": runs})
+    stopped_by = StoppedBy.FINISHED if whole else StoppedBy.TIME
+    return Outcome(Placement(best), stopped_by, meta={"runs": runs})
 
 
 def _start(instance: Instance, chosen: tuple[list[int], ...]) -> BoolArray | None:

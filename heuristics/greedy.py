@@ -8,13 +8,14 @@ from typing import Literal
 import numpy as np
 
 from ..guarantees import Facts, Guarantee, no_guarantee
+from ..instances.arrays import sums
 from ..instances.instance import BoolArray, FloatArray, Instance, IntArray
 from ..instances.placement import Placement
 from ..instances.solution import Solution, StoppedBy
 from ..instances.terms import Terms, coverage_terms
 from ..method import Deadline, Limits, Method, Outcome
 
-#: Gains below this share of the total weight are rounding errors.
+#: Gains below this share of the weight of all terms with the item are rounding errors.
 _NEGLIGIBLE = 1e-13
 
 Rule = Literal["gain", "density", "best"]
@@ -90,7 +91,7 @@ def greedy_pass(
     cached = start.copy()
     left = instance.capacity_bytes - cached @ instance.item_bytes
     sizes = instance.item_bytes
-    least = _NEGLIGIBLE * gains.total_s
+    least = _NEGLIGIBLE * gains.weight_s
     open_ = (sizes <= left[:, None]) & ~cached
     while True:
         candidate = np.where(open_ & (gains.gain_s > least), gains.gain_s, 0.0)
@@ -116,13 +117,12 @@ class Gains:
     ----------
     gain_s : float array [N, I]
         Saving that caching the item on the server would add, in seconds.
-    total_s : float
-        Weight of all terms.
+    weight_s : float array [I]
+        Weight of all terms with the item.
     """
 
     def __init__(self, terms: Terms, servers: int) -> None:
         self._terms = terms
-        self.total_s = float(terms.weight_s.sum())
         self._near: BoolArray = np.zeros((len(terms.server_sets), terms.items + 1), dtype=np.bool_)
         self._near[:, -1] = True  # the padding is never missing
         members = terms.expert_sets[terms.expert_set]
@@ -130,6 +130,7 @@ class Gains:
         # Terms of each item, one item after the other.
         term, column = np.nonzero(members < terms.items)
         item = members[term, column]
+        self.weight_s: FloatArray = sums(item, terms.weight_s[term], terms.items)
         order = np.argsort(item, kind="stable")
         self._term: IntArray = term[order]
         self._first: IntArray = np.searchsorted(item[order], np.arange(terms.items + 1))

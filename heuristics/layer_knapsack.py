@@ -11,6 +11,13 @@ import numpy as np
 from ..instances.instance import FloatArray, IntArray
 from ..maxplus import Convolution, convolve, direct
 
+#: Finer levels than these part all values anyway: then nothing is thinned.
+_FINEST = 1e-9
+
+
+#: Pairs of counts that are looked at together.
+_PAIRS = 4_000_000
+
 
 class Split(NamedTuple):
     """A split of a capacity.
@@ -152,15 +159,22 @@ def _by_bytes(
     for total, size in zip(totals, sizes, strict=True):
         # A count that gains no more than a smaller one is never needed.
         count = np.flatnonzero(np.append(True, total[1:] > np.maximum.accumulate(total)[:-1]))
-        pair = np.argwhere(used[:, None] + count * size <= capacity)
-        old, new = pair[:, 0], count[pair[:, 1]]
-        sum_used, sum_value = used[old] + new * size, value[old] + total[new]
-        order = np.lexsort((-sum_value, sum_used))
-        order = order[_rises(sum_value[order])]
-        if d > 0:
-            order = order[_thinned(sum_value[order], largest, d)]
-        used, value = sum_used[order], sum_value[order]
-        counts = np.column_stack([counts[old[order]], new[order]])
+        # Undominated sums so far, block by block of the model's counts: all at once may not fit.
+        old = new = np.empty(0, dtype=np.int64)
+        block = max(1, _PAIRS // len(used))
+        for start in range(0, len(count), block):
+            part = count[start : start + block]
+            pair = np.argwhere(used[:, None] + part * size <= capacity)
+            old = np.concatenate([old, pair[:, 0]])
+            new = np.concatenate([new, part[pair[:, 1]]])
+            sum_used, sum_value = used[old] + new * size, value[old] + total[new]
+            order = np.lexsort((-sum_value, sum_used))
+            order = order[_rises(sum_value[order])]
+            if d > _FINEST and start + block >= len(count):
+                order = order[_thinned(sum_value[order], largest, d)]
+            old, new = old[order], new[order]
+        counts = np.column_stack([counts[old], new])
+        used, value = used[old] + new * size, value[old] + total[new]
     best = int(value.argmax())
     return float(value[best]), counts[best].tolist()
 

@@ -109,7 +109,8 @@ def local_search(
         if result.stopped_by is StoppedBy.PROOF:
             if part.whole:
                 bound = max(0.0, empty + result.bound)
-                return Outcome(Placement(best), StoppedBy.PROOF, bound, meta | {"steps": done})
+                proof = StoppedBy.PROOF if part.model.exact else StoppedBy.FINISHED
+                return Outcome(Placement(best), proof, bound, meta | {"steps": done})
             if result.nodes <= _QUICK_NODES and len(part.model.linear.row_lower) < _QUICK_ROWS:
                 size *= 1.3
         else:

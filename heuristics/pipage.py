@@ -52,15 +52,14 @@ def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
         seed=seed,
         relax=True,
     )
-    stopped_by = StoppedBy.TIME if result.stopped_by is StoppedBy.TIME else StoppedBy.FINISHED
+    solved = result.stopped_by is StoppedBy.PROOF
+    stopped_by = StoppedBy.FINISHED if solved else result.stopped_by
     x = np.zeros((instance.servers, instance.items))
     if result.values is not None:
         x[model.server, model.item] = result.values[: len(model.server)].clip(0, 1)
     rounded = _round(instance, terms, x)
-    cached = rounded > 0.5
     # Rounding errors of the relaxation must not break a capacity.
-    while (over := np.flatnonzero(cached @ instance.item_bytes > instance.capacity_bytes)).size:
-        cached[over[0], np.flatnonzero(cached[over[0]])[-1]] = False
+    cached = Placement(rounded > 0.5).within_capacities(instance).cached
     gains = Gains(terms, instance.servers)
     for server, item in np.argwhere(cached).tolist():
         gains.add(server, item)

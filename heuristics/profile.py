@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..instances.arrays import sums
 from ..instances.demand import Demand
+from ..instances.errors import UnsupportedError
 from ..instances.instance import BoolArray, FloatArray, Instance, IntArray
 
 
@@ -100,6 +101,8 @@ def layer_terms(
     K = demand.sets.shape[1]
     mask = np.bitwise_or.accumulate(np.left_shift(1, order), axis=1)
     row, column = np.nonzero(weight > 0)
+    if K + len(demand.sets).bit_length() > 62:
+        raise UnsupportedError(f"sets of {K} experts are too large for profiles")
     key = (demand.expert_set[mine[row]] << K) + mask[row, column]
     distinct, inverse = np.unique(key, return_inverse=True)
     items = demand.sets[distinct >> K] - first_item

@@ -130,6 +130,8 @@ class Instance:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not self.models:
+            raise InputError("models: at least one")
         for index, model in enumerate(self.models):
             _check_model(model, f"models[{index}]")
         items = sum(model.items for model in self.models)

@@ -66,6 +66,13 @@ class Placement:
             cached[server, item] = True
         return cls(cached)
 
+    def within_capacities(self, instance: Instance) -> Placement:
+        """Drop the last experts of servers that hold too much; for results of solvers."""
+        cached = self.cached.copy()
+        while (over := np.flatnonzero(cached @ instance.item_bytes > instance.capacity_bytes)).size:
+            cached[over[0], np.flatnonzero(cached[over[0]])[-1]] = False
+        return Placement(cached)
+
     def rows(self, instance: Instance) -> list[list[int]]:
         """Sorted rows ``[server, model, layer, expert]``."""
         server, item = np.nonzero(self.cached)

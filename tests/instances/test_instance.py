@@ -76,16 +76,18 @@ def test_whole_numbers_may_come_as_floats(two_servers):
 def test_an_empty_instance_is_legal():
     empty = np.zeros(0, dtype=int)
     instance = Instance(
-        models=(),
+        models=(Model("m", 1, 2, 1, 1),),
         capacity_bytes=empty,
-        server_latency_s=np.zeros((0, 0, 0)),
-        cloud_latency_s=np.zeros((0, 0)),
-        local_latency_s=np.zeros((0, 0)),
-        local=np.zeros((0, 0), dtype=bool),
+        server_latency_s=np.zeros((0, 0, 1)),
+        cloud_latency_s=np.zeros((0, 1)),
+        local_latency_s=np.zeros((0, 1)),
+        local=np.zeros((0, 2), dtype=bool),
         requests=Requests(empty, empty, empty, np.zeros((0, 0), dtype=int), np.zeros(0)),
     )
     sizes = instance.items, instance.users, instance.servers, instance.top_k
-    assert sizes == (0, 0, 0, 0)
+    assert sizes == (2, 0, 0, 1)
+    with pytest.raises(InputError, match="models: at least one"):
+        instance.replace(models=())
 
 
 def _model(**changes):

@@ -211,7 +211,7 @@ def test_an_empty_name_survives(two_servers, tmp_path):
     assert fields(read_instance(tmp_path / "x.json")) == fields(instance)
 
 
-@pytest.mark.parametrize("kind", ["users", "servers", "models", "requests"])
+@pytest.mark.parametrize("kind", ["users", "servers", "requests"])
 def test_a_kind_of_which_there_is_none(kind, tmp_path):
     empty = {name: [] for name in MINIMAL["requests"]}
     content = {**MINIMAL, "requests": empty}

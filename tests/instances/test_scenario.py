@@ -65,7 +65,7 @@ def test_replace_leaves_the_original_and_can_unset():
         ("user_power_dbm", math.nan),
         ("server_power_dbm", math.inf),
         ("precision", "fp16"),
-        ("models", "dbrx"),
+        ("models", "magic"),
         ("models", []),
         ("models", ["gpt-5"]),
     ],
