@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 
 COMMAND = [
-    sys.executable, "-m", "expertcache", "study", "--set", "layers=1", "--set", "servers=2",
-    "--set", "users=4", "--set", "area_m=300", "--sweep", "capacity=0.1,0.15,0.2,0.25,0.3",
+    sys.executable, "-m", "expertcache", "study", "--set", "layers=2", "--set", "servers=3",
+    "--set", "users=6", "--set", "area_m=500", "--sweep", "capacity=0.1,0.15,0.2,0.25,0.3",
     *(word for seed in range(8) for word in ("--instance-seed", str(seed))),
     "--methods", "milp,successive,ascent,greedy,random",
 ]  # fmt: skip
@@ -50,8 +50,8 @@ def main() -> None:
         seen: dict[tuple[str, ...], dict[str, str]] = {}
         for kill in range(arguments.kills):
             study = subprocess.Popen([*command, broken], stdout=subprocess.DEVNULL)
-            # After the imports, and late enough that every run gets on.
-            time.sleep(moments.uniform(1.5, 1.5 + seconds / arguments.kills))
+            # From the middle of the imports to some way into the cells.
+            time.sleep(moments.uniform(1.0, 3.0 + 2 * seconds / arguments.kills))
             study.send_signal(signal.SIGKILL)
             study.wait()
             for row in rows(broken):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -82,7 +83,7 @@ def serve(descriptor: int, parent: int, memory_mb: int | None) -> None:
         while True:
             try:
                 cell = pipe.recv()
-            except EOFError:
+            except (EOFError, OSError):
                 return
             try:
                 answer = perform(cell)
@@ -92,7 +93,8 @@ def serve(descriptor: int, parent: int, memory_mb: int | None) -> None:
                 answer = Answer(None, {}, error="out of memory")
             except Exception as error:
                 answer = Answer(None, {}, error=f"{type(error).__name__}: {error}")
-            pipe.send(answer)
+            with contextlib.suppress(OSError):  # nobody is there any more
+                pipe.send(answer)
 
 
 def _follow(parent: int) -> None:

@@ -85,7 +85,7 @@ def test_an_empty_instance_is_legal():
         requests=Requests(empty, empty, empty, np.zeros((0, 0), dtype=int), np.zeros(0)),
     )
     sizes = instance.items, instance.users, instance.servers, instance.top_k
-    assert sizes == (2, 0, 0, 1)
+    assert sizes == (2, 0, 0, 0)
     with pytest.raises(InputError, match="models: at least one"):
         instance.replace(models=())
 
