@@ -199,9 +199,9 @@ def methods() -> int:
 
     for name in METHODS:
         method = find_method(name)
-        _print(f"{name:<12} {method.summary}")
+        _print(f"{name:<18} {method.summary}")
         for option, default in method.option_defaults().items():
-            _print(f"{'':<12}   --option {option}={default}")
+            _print(f"{'':<18}   --option {option}={default}")
     return 0
 
 
