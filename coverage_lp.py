@@ -24,14 +24,11 @@ class CoverageLp:
         Its objective is the negative saving in seconds. The placement columns come first.
     server, item : int array
         The pair of each placement column.
-    exact : bool
-        Whether the capacities are the same as in bytes, or allow a little more; see `knapsack`.
     """
 
     linear: LinearModel
     server: IntArray
     item: IntArray
-    exact: bool
 
     def placed(self, values: FloatArray, fixed: BoolArray) -> BoolArray:
         """Placement [N, I] from column values and the fixed part."""
@@ -78,12 +75,11 @@ def coverage_lp(
     rows = len(term)
     sizes = instance.item_bytes[item]
     left = instance.capacity_bytes - fixed @ instance.item_bytes
-    weight, room, exact = np.zeros(X), np.full(instance.servers, np.inf), True
+    weight, room, exact = np.zeros(X), np.zeros(instance.servers), True
     for n in range(instance.servers):
         mine = np.flatnonzero(server == n)
-        if sum(sizes[mine].tolist()) > left[n]:
-            weight[mine], room[n], same = knapsack_weights(sizes[mine], int(left[n]))
-            exact = exact and same
+        weight[mine], room[n], same = knapsack_weights(sizes[mine], int(left[n]))
+        exact = exact and same
     matrix = sp.csc_array(
         (
             np.concatenate([np.ones(rows), -np.ones(len(row)), weight]),
@@ -103,18 +99,16 @@ def coverage_lp(
         lower=np.zeros(X + T),
         upper=np.ones(X + T),
         integer=np.arange(X + T) < X,
+        exact=exact,
     )
-    return CoverageLp(linear, server, item, exact)
+    return CoverageLp(linear, server, item)
 
 
 def _open_terms(terms: Terms, free: BoolArray, fixed: BoolArray) -> Terms:
     """Terms that the free pairs decide, without the experts that the fixed ones provide."""
-    pad = np.zeros((len(terms.server_sets), 1), dtype=np.bool_)
-    near = np.hstack([terms.server_sets @ fixed, ~pad])
-    reachable = np.hstack([terms.server_sets @ free, pad])
     members = terms.expert_sets[terms.expert_set]
-    needed = ~near[terms.server_set[:, None], members]
-    possible = (reachable[terms.server_set[:, None], members] | ~needed).all(axis=1)
+    needed = ~terms.held(fixed)
+    possible = (terms.held(free) | ~needed).all(axis=1)
     rows = np.flatnonzero(needed.any(axis=1) & possible)
     # Server sets that differ outside the servers with free pairs only are the same here.
     narrowed, number = unique_rows(terms.server_sets & free.any(axis=1))
@@ -132,10 +126,7 @@ def _open_terms(terms: Terms, free: BoolArray, fixed: BoolArray) -> Terms:
 
 def _columns(terms: Terms, free: BoolArray) -> tuple[IntArray, IntArray, IntArray]:
     """Numbers of the free pairs that some term can use: table [N, I], servers, items."""
-    used = np.zeros((len(terms.server_sets), terms.items + 1), dtype=np.bool_)
-    used[terms.server_set[:, None], terms.expert_sets[terms.expert_set]] = True
-    useful = (terms.server_sets.T @ used[:, :-1]) & free
-    server, item = np.nonzero(useful)
+    server, item = np.nonzero(terms.useful() & free)
     column_of = np.full(free.shape, -1, dtype=np.int64)
     column_of[server, item] = np.arange(len(server))
     return column_of, server, item

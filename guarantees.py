@@ -49,18 +49,7 @@ class Facts:
     def terms(self) -> Terms:
         """Coverage terms that can pay: each of their experts fits on some server of their set."""
         terms = coverage_terms(self.instance)
-        pad = np.ones((len(terms.server_sets), 1), dtype=np.bool_)
-        holds = np.hstack([terms.server_sets @ self.fits, pad])
-        members = terms.expert_sets[terms.expert_set]
-        rows = np.flatnonzero(holds[terms.server_set[:, None], members].all(axis=1))
-        return Terms(
-            expert_sets=terms.expert_sets,
-            server_sets=terms.server_sets,
-            expert_set=terms.expert_set[rows],
-            server_set=terms.server_set[rows],
-            weight_s=terms.weight_s[rows],
-            items=terms.items,
-        )
+        return terms.part(np.flatnonzero(terms.paid(self.fits)))
 
     @cached_property
     def fits(self) -> BoolArray:
@@ -80,10 +69,7 @@ class Facts:
     @cached_property
     def servers(self) -> int:
         """Servers that can hold some expert that some term needs."""
-        used = np.zeros((len(self.terms.server_sets), self.terms.items + 1), dtype=np.bool_)
-        used[self.terms.server_set[:, None], self.terms.expert_sets[self.terms.expert_set]] = True
-        useful = (self.terms.server_sets.T @ used[:, :-1]) & self.fits
-        return int(useful.any(axis=1).sum())
+        return int((self.terms.useful() & self.fits).any(axis=1).sum())
 
     @cached_property
     def curvature(self) -> float:
@@ -175,7 +161,3 @@ def server_by_server(facts: Facts, share: float | None) -> Guarantee:
     return Guarantee(
         b / (1 + b), f"supermodular curvature {facts.curvature:.4g}, servers in turn{exact}"
     )
-
-
-#: 1 - 1/e, and what it is called.
-ONE_MINUS_1_E = 1 - 1 / math.e

@@ -39,6 +39,9 @@ class LinearModel:
     matrix : scipy.sparse.csc_array [rows, columns]
     row_lower, row_upper : float array [rows]
     integer : bool array [columns]
+    exact : bool
+        False if the rows allow a little more than what is meant, see `knapsack`: then solving the
+        integer model proves its bound, but not its solution.
     """
 
     cost: FloatArray
@@ -49,6 +52,7 @@ class LinearModel:
     lower: FloatArray
     upper: FloatArray
     integer: BoolArray
+    exact: bool = True
 
     def dual_bound(self, row_dual: FloatArray) -> float:
         """Lower bound on the objective from any row multipliers, right or wrong.
@@ -145,8 +149,11 @@ def run_highs(
         bound = linear.offset
     else:
         bound = linear.dual_bound(np.zeros(len(linear.row_lower)) if row_dual is None else row_dual)
+    stopped_by = _STOPPED_BY.get(solver.getModelStatus(), StoppedBy.ERROR)
+    if is_mip and stopped_by is StoppedBy.PROOF and not linear.exact:
+        stopped_by = StoppedBy.FINISHED
     return HighsResult(
-        stopped_by=_STOPPED_BY.get(solver.getModelStatus(), StoppedBy.ERROR),
+        stopped_by=stopped_by,
         values=np.array(solution.col_value) if has_solution or empty else None,
         bound=bound,
         row_dual=row_dual,

@@ -8,8 +8,8 @@ numbers.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
-from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +35,7 @@ class Row(NamedTuple):
     weight : tuple of float
         For each size.
     room : float
+        ``inf`` where everything fits.
     exact : bool
         Whether it allows the same counts as the capacity does. Otherwise it allows a little more,
         so that a bound stays a bound and placements must be checked.
@@ -58,13 +59,13 @@ def knapsack_row(sizes: tuple[int, ...], counts: tuple[int, ...], capacity: int)
     capacity : int
         In bytes.
     """
-    unit = gcd(*sizes)
+    if sum(size * count for size, count in zip(sizes, counts, strict=True)) <= capacity:
+        return Row((0.0,) * len(sizes), math.inf, True)
+    unit = math.gcd(*sizes)
     sizes = tuple(size // unit for size in sizes)
     capacity //= unit
     if max(sizes) <= _SAFE:
-        # More room than everything needs is no more than what everything needs.
-        needed = sum(size * count for size, count in zip(sizes, counts, strict=True))
-        return Row(tuple(map(float, sizes)), float(min(capacity, needed)), True)
+        return Row(tuple(map(float, sizes)), float(capacity), True)
     row = _equivalent(sizes, counts, capacity)
     if row is not None:
         return row
@@ -84,8 +85,6 @@ def knapsack_weights(sizes: IntArray, capacity: int) -> tuple[FloatArray, float,
         In bytes.
     """
     distinct, place, counts = np.unique(sizes, return_inverse=True, return_counts=True)
-    if not len(distinct):
-        return np.zeros(0), 0.0, True
     row = knapsack_row(tuple(distinct.tolist()), tuple(counts.tolist()), capacity)
     return np.array(row.weight)[place], row.room, row.exact
 
@@ -111,9 +110,6 @@ def _equivalent(sizes: tuple[int, ...], counts: tuple[int, ...], capacity: int) 
     fits, fails = grid[most >= 0].copy(), grid[most < counts[last]].copy()
     fits[:, last] = most[most >= 0]
     fails[:, last] = np.maximum(most[most < counts[last]] + 1, 0)
-    if not len(fits) or not len(fails):
-        needed = sum(size * count for size, count in zip(sizes, counts, strict=True))
-        return None if needed > capacity else Row((0.0,) * len(sizes), 0.0, True)
     inside, outside = [int(np.argmax(fits.sum(axis=1)))], [int(np.argmin(fails.sum(axis=1)))]
     for _ in range(100):
         ones = np.ones((len(inside), 1)), np.ones((len(outside), 1))

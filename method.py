@@ -69,8 +69,8 @@ class Deadline:
     at: float
 
     def remaining_s(self) -> float:
-        """Seconds left, 0 when it is over."""
-        return max(0.0, self.at - time.monotonic())
+        """Seconds left, a millisecond when it is over: limits must be > 0."""
+        return max(1e-3, self.at - time.monotonic())
 
     def passed(self) -> bool:
         """Whether the time is over."""

@@ -12,7 +12,7 @@ from ..highs import LinearModel
 
 
 def compiled(model: pyo.ConcreteModel) -> tuple[LinearModel, list[Any]]:
-    """Compile a model with one objective, to be minimised; also its columns' variables.
+    """Compile one of the exact models, to be minimised; also its columns' variables.
 
     Pyomo's own HiGHS interface adds row by row; this way takes a third of its time, and the MIP
     start, the node limit and the row duals are at hand.
@@ -31,6 +31,7 @@ def compiled(model: pyo.ConcreteModel) -> tuple[LinearModel, list[Any]]:
         row_upper=np.where(kind >= 0, rhs, np.inf),
         lower=np.array([low for low, _ in bounds], dtype=np.float64),
         upper=np.array([high for _, high in bounds], dtype=np.float64),
+        exact=model.exact,
         integer=np.array([not column.is_continuous() for column in columns], dtype=np.bool_),
     )
     return linear, columns

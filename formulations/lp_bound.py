@@ -50,7 +50,7 @@ def lp_bound(instance: Instance, *, limits: Limits, progress: bool = False) -> B
     deadline = limits.deadline()
     with PauseGC():
         linear, _ = compiled(coverage_model(instance))
-    left = max(deadline.remaining_s(), 1e-3)
+    left = deadline.remaining_s()
     result = run_highs(
         linear, limits=dataclasses.replace(limits, time_s=left), relax=True, progress=progress
     )

@@ -82,15 +82,12 @@ def milp(
         return Outcome(None, StoppedBy.TIME, meta=meta)
     result = run_highs(
         linear,
-        limits=dataclasses.replace(limits, time_s=max(deadline.remaining_s(), 1e-3)),
+        limits=dataclasses.replace(limits, time_s=deadline.remaining_s()),
         seed=seed,
         start=None if start is None else _column_values(placed, start),
         progress=progress,
     )
     stopped_by = result.stopped_by
-    if stopped_by is StoppedBy.PROOF and not model.exact:
-        # Proved for a little more room: the evaluator says whether the bound is met all the same.
-        stopped_by = StoppedBy.FINISHED
     if stopped_by is StoppedBy.PROOF and limits.gap > 0:
         # HiGHS calls any allowed gap optimal.
         stopped_by = StoppedBy.GAP

@@ -51,12 +51,11 @@ def add_placement(model: pyo.ConcreteModel, instance: Instance) -> dict[tuple[in
     for n in range(instance.servers):
         mine = np.flatnonzero(server == n)
         sizes = instance.item_bytes[item[mine]]
-        capacity = int(instance.capacity_bytes[n])
-        if sum(sizes.tolist()) > capacity:
-            weights, room, exact = knapsack_weights(sizes, capacity)
+        weights, room, exact = knapsack_weights(sizes, int(instance.capacity_bytes[n]))
+        if np.isfinite(room):
             members = [variables[k] for k in mine.tolist()]
             model.capacity[n] = (None, linear(weights.tolist(), members), room)
-            model.exact = model.exact and exact
+        model.exact = model.exact and exact
     return dict(zip(zip(server.tolist(), item.tolist(), strict=True), variables, strict=True))
 
 

@@ -91,11 +91,12 @@ def local_search(
     size = _FIRST_SIZE
     done = idle = 0
     while (reason := stop(stopping.Progress(done, idle, empty - saving))) is None:
-        best = search.without_useless(best)
+        if idle == 0:
+            best = search.without_useless(best)
         part = search.neighbourhood(best, size)
         result = run_highs(
             part.model.linear,
-            limits=Limits(time_s=max(deadline.remaining_s(), 1e-3), nodes=_STEP_NODES),
+            limits=Limits(time_s=deadline.remaining_s(), nodes=_STEP_NODES),
             seed=seed,
             start=part.model.start(best),
         )
@@ -106,11 +107,10 @@ def local_search(
             value = search.terms.saving_s(found)
             if value > saving * (1 + 1e-12) and search.fits(found):
                 best, saving, idle = found, value, 0
-        if result.stopped_by is StoppedBy.PROOF:
+        if result.stopped_by in (StoppedBy.PROOF, StoppedBy.FINISHED):
             if part.whole:
-                bound = max(0.0, empty + result.bound)
-                proof = StoppedBy.PROOF if part.model.exact else StoppedBy.FINISHED
-                return Outcome(Placement(best), proof, bound, meta | {"steps": done})
+                proved = max(0.0, empty + result.bound)
+                return Outcome(Placement(best), result.stopped_by, proved, meta | {"steps": done})
             if result.nodes <= _QUICK_NODES and len(part.model.linear.row_lower) < _QUICK_ROWS:
                 size *= 1.3
         else:
@@ -141,9 +141,7 @@ def _starts(
             return
     model = coverage_lp(instance, terms)
     if len(model.linear.row_lower) <= _LP_ROWS:
-        result = run_highs(
-            model.linear, limits=Limits(time_s=max(share.remaining_s(), 1e-3)), relax=True
-        )
+        result = run_highs(model.linear, limits=Limits(time_s=share.remaining_s()), relax=True)
         if result.values is not None:
             rounded = _by_value(instance, model, result.values)
             yield InTurn(rounded, {})
@@ -181,10 +179,7 @@ class _Search:
         of_term = self.layer[self.terms.expert_sets[self.terms.expert_set, 0]]
         self.term: IntArray = np.argsort(of_term, kind="stable")
         self.first: IntArray = np.searchsorted(of_term[self.term], np.arange(self.layers + 1))
-        # Pairs that some term can use.
-        used = np.zeros((len(self.terms.server_sets), instance.items + 1), dtype=np.bool_)
-        used[self.terms.server_set[:, None], self.terms.expert_sets[self.terms.expert_set]] = True
-        self.useful: BoolArray = self.terms.server_sets.T @ used[:, :-1]
+        self.useful: BoolArray = self.terms.useful()
         # How much two servers serve the same terms.
         weight = np.bincount(
             self.terms.server_set,
@@ -252,12 +247,9 @@ class _Search:
         self, cached: BoolArray, servers: IntArray, items: IntArray, part: Terms, count: int
     ) -> IntArray:
         """Experts of random terms that do not pay yet, and as many that could make room."""
-        near = np.ones((len(part.server_sets), part.items + 1), dtype=np.bool_)
-        near[:, :-1] = part.server_sets @ cached
         members = part.expert_sets[part.expert_set]
-        paid = np.logical_and.reduce(near[part.server_set[:, None], members], axis=1)
         reached = np.logical_or.reduce(part.server_sets[:, servers], axis=1)[part.server_set]
-        weight = np.where(~paid & reached, part.weight_s, 0.0)
+        weight = np.where(~part.paid(cached) & reached, part.weight_s, 0.0)
         wanted = np.empty(0, dtype=np.int64)
         if weight.sum() > 0:
             drawn = members[self.rng.choice(len(weight), size=count, p=weight / weight.sum())]
@@ -271,15 +263,7 @@ class _Search:
         picked = [
             self.term[self.first[k] : self.first[k + 1]] for k in np.flatnonzero(layers).tolist()
         ]
-        rows = np.concatenate(picked)
-        return Terms(
-            expert_sets=self.terms.expert_sets,
-            server_sets=self.terms.server_sets,
-            expert_set=self.terms.expert_set[rows],
-            server_set=self.terms.server_set[rows],
-            weight_s=self.terms.weight_s[rows],
-            items=self.terms.items,
-        )
+        return self.terms.part(np.concatenate(picked))
 
 
 METHOD = Method(

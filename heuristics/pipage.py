@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
 from ..coverage_lp import coverage_lp
-from ..guarantees import ONE_MINUS_1_E, Facts, Guarantee, no_guarantee
+from ..guarantees import Facts, Guarantee, no_guarantee
 from ..highs import run_highs
 from ..instances.evaluate import latency_empty_s
 from ..instances.instance import FloatArray, Instance, IntArray
@@ -48,7 +49,7 @@ def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     model = coverage_lp(instance, terms)
     result = run_highs(
         model.linear,
-        limits=dataclasses.replace(limits, time_s=max(deadline.remaining_s(), 1e-3)),
+        limits=dataclasses.replace(limits, time_s=deadline.remaining_s()),
         seed=seed,
         relax=True,
     )
@@ -124,7 +125,7 @@ def guarantee(facts: Facts, solution: Solution) -> Guarantee:
     if solution.stopped_by is not StoppedBy.FINISHED:
         return no_guarantee("stopped early")
     if facts.one_size:
-        return Guarantee(ONE_MINUS_1_E, "K = 1, experts of equal size: 1 - 1/e")
+        return Guarantee(1 - 1 / math.e, "K = 1, experts of equal size: 1 - 1/e")
     return no_guarantee("experts of different sizes")
 
 

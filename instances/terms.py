@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -52,12 +52,36 @@ class Terms:
         size: IntArray = (self.expert_sets < self.items).sum(axis=1)
         return size[self.expert_set]
 
-    def saving_s(self, cached: BoolArray) -> float:
-        """Saving in seconds of a placement ``cached`` [N, I]."""
+    def held(self, cached: BoolArray) -> BoolArray:
+        """Whether a placement [N, I] provides each expert of each term; [T, K], padding too."""
         near = np.ones((len(self.server_sets), self.items + 1), dtype=np.bool_)
         near[:, :-1] = self.server_sets @ cached
-        held = near[self.server_set[:, None], self.expert_sets[self.expert_set]]
-        return float(self.weight_s[held.all(axis=1)].sum())
+        return near[self.server_set[:, None], self.expert_sets[self.expert_set]]
+
+    def paid(self, cached: BoolArray) -> BoolArray:
+        """Whether each term pays under a placement [N, I]; [T]."""
+        paid: BoolArray = np.logical_and.reduce(self.held(cached), axis=1)
+        return paid
+
+    def saving_s(self, cached: BoolArray) -> float:
+        """Saving in seconds of a placement [N, I]."""
+        return float(self.weight_s[self.paid(cached)].sum())
+
+    def useful(self) -> BoolArray:
+        """Pairs of servers and items that some term can use; [N, I]."""
+        used = np.zeros((len(self.server_sets), self.items + 1), dtype=np.bool_)
+        used[self.server_set[:, None], self.expert_sets[self.expert_set]] = True
+        useful: BoolArray = self.server_sets.T @ used[:, :-1]
+        return useful
+
+    def part(self, rows: IntArray) -> Terms:
+        """Some of the terms; their sets keep their numbers."""
+        return replace(
+            self,
+            expert_set=self.expert_set[rows],
+            server_set=self.server_set[rows],
+            weight_s=self.weight_s[rows],
+        )
 
 
 def coverage_terms(instance: Instance) -> Terms:

@@ -24,8 +24,6 @@ class Cell(msgspec.Struct, frozen=True):
     Attributes
     ----------
     recipe : Recipe
-    label : str
-        The method's name in the study.
     method : str
         A name of `METHODS`, or ``lp`` for the bound alone.
     options : dict
@@ -34,7 +32,6 @@ class Cell(msgspec.Struct, frozen=True):
     """
 
     recipe: Recipe
-    label: str
     method: str
     options: dict[str, Any]
     seed: int

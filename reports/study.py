@@ -266,7 +266,7 @@ class _Run:
 
     def _cell(self, number: int, choice: Choice, seed: int) -> Cell:
         recipe, limit = self.study.recipes[number], self.study.time_limit_s
-        return Cell(recipe, choice.name, choice.method, choice.options, seed, limit)
+        return Cell(recipe, choice.method, choice.options, seed, limit)
 
     def _reference_path(self, number: int) -> Path:
         return self.folder / "references" / f"{number}.json"

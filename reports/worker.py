@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
 
 from ..instances.errors import InputError
 from .cell import Answer, Cell, perform
@@ -106,8 +107,10 @@ def _follow(parent: int) -> None:
 
 def _limit_memory(memory_mb: int) -> None:
     # Data, not address space: threads and libraries reserve much that they never use.
-    pages = int(open("/proc/self/statm").read().split()[5]) if sys.platform == "linux" else 0  # noqa: PTH123, SIM115
-    most = pages * resource.getpagesize() + memory_mb * 2**20
+    has = 0
+    if sys.platform == "linux":
+        has = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+    most = has + memory_mb * 2**20
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 

@@ -18,7 +18,7 @@ LARGE = Generated("large", {"layers": 8, "users": 30}, 1)
 
 
 def cell(recipe=TINY, method="milp", limit=30.0, **options):
-    return Cell(recipe, method, method, options, 0, limit)
+    return Cell(recipe, method, options, 0, limit)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_workers_end_with_their_parent():
         "from expertcache.instances.recipe import Generated\n"
         "import threading, time\n"
         "worker = Worker(60.0)\n"
-        "cell = Cell(Generated('x', {'layers': 8, 'users': 30}, 1), 'm', 'milp', {}, 0, 60.0)\n"
+        "cell = Cell(Generated('x', {'layers': 8, 'users': 30}, 1), 'milp', {}, 0, 60.0)\n"
         "threading.Thread(target=worker.run, args=(cell,), daemon=True).start()\n"
         "time.sleep(1.5)\n"
         "print(worker._child.pid, flush=True)\n"
