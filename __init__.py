@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .formulations.bound import Bound, bound
     from .instances.errors import InputError, UnsupportedError
     from .instances.evaluate import Evaluation, evaluate
     from .instances.generate import generate
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # Imported on first use, so that the command line's help needs no NumPy.
 _HOME = {
+    "Bound": "formulations.bound",
     "Evaluation": "instances.evaluate",
     "InputError": "instances.errors",
     "Instance": "instances.instance",
@@ -33,6 +35,7 @@ _HOME = {
     "Status": "instances.solution",
     "StoppedBy": "instances.solution",
     "UnsupportedError": "instances.errors",
+    "bound": "formulations.bound",
     "evaluate": "instances.evaluate",
     "generate": "instances.generate",
     "read_instance": "instances.instance_file",
@@ -43,6 +46,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Bound",
     "Evaluation",
     "InputError",
     "Instance",
@@ -57,6 +61,7 @@ __all__ = [
     "Status",
     "StoppedBy",
     "UnsupportedError",
+    "bound",
     "evaluate",
     "generate",
     "read_instance",

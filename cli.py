@@ -12,6 +12,9 @@ from typing import NoReturn
 #: Exit statuses.
 DONE, BAD_INPUT, NO_SOLUTION = 0, 2, 3
 
+#: Bounds by name; looked up in `formulations.bound`.
+_BOUNDS = ("lp", "decomposition")
+
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
@@ -136,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     solve.add_argument("--seed", type=int, default=0)
     solve.add_argument("--start", metavar="SOLUTION", help="placement to begin with")
-    solve.add_argument("--bound", choices=["lp"], help="also bound the latency by this method")
+    solve.add_argument("--bound", choices=_BOUNDS, help="also bound the latency by this method")
     solve.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", help="option of the method"
     )
@@ -152,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
 
     bound = command(groups, "bound", "bound", "lower bound on the latency of every placement")
     bound.add_argument("instance", metavar="INSTANCE")
-    bound.add_argument("--method", choices=["lp"], default="lp")
+    bound.add_argument("--method", choices=_BOUNDS, default="lp")
     _add_limits(bound)
     _add_json(bound)
 
@@ -258,7 +261,7 @@ def _add_geography(parser: argparse.ArgumentParser, *, required: bool) -> None:
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time-limit", type=float, metavar="SECONDS")
-    parser.add_argument("--threads", type=int, default=1, help="of the solver (default: 1)")
+    parser.add_argument("--threads", type=int, default=1, help="or processes (default: 1)")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

@@ -185,10 +185,10 @@ def _certified(
     from .guarantees import Facts
     from .solver import a_priori, with_bound
 
-    if bound == "lp":
-        from .formulations.lp_bound import lp_bound
+    if bound is not None:
+        from .formulations.bound import bound as bound_of
 
-        solution = with_bound(solution, lp_bound(instance, limits=limits).bound_latency_s)
+        solution = with_bound(solution, bound_of(instance, bound, limits=limits).bound_latency_s)
     promise = a_priori(solution, Facts(instance))
     return dataclasses.replace(solution, meta=solution.meta | {"guarantee": promise._asdict()})
 
@@ -237,16 +237,19 @@ def evaluate(instance: str, solution: str, json: bool) -> int:
 
 def bound(instance: str, method: str, time_limit: float | None, threads: int, json: bool) -> int:
     """Lower bound on the latency of every placement."""
-    from .formulations.lp_bound import lp_bound
+    from .formulations.bound import bound as bound_of
     from .method import Limits
 
     limits = Limits(_seconds(time_limit), threads=threads)
-    result = lp_bound(read_instance(instance), limits=limits, progress=True)
+    result = bound_of(read_instance(instance), method, limits=limits, progress=True)
     if json:
         _print_json(result)
     else:
         _print(f"lower bound on latency  {result.bound_latency_s:.9g} s")
         _print(f"status                  {result.status} (stopped by: {result.stopped_by})")
+        if result.pricing:
+            layers = ", ".join(f"{count} {name}" for name, count in result.pricing.items())
+            _print(f"layers                  {layers}")
         _print(f"time                    {result.seconds:.3g} s")
     return 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -36,6 +36,12 @@ class CoverageLp:
         cached[self.server, self.item] = values[: len(self.server)] > 0.5
         return cached
 
+    def at_prices(self, prices: FloatArray) -> LinearModel:
+        """Model in which each expert on server n costs ``prices[n]`` seconds."""
+        cost = self.linear.cost.copy()
+        cost[: len(self.server)] += prices[self.server]
+        return replace(self.linear, cost=cost)
+
     def start(self, cached: BoolArray) -> dict[int, float]:
         """Values of the placement columns for a placement [N, I]."""
         return dict(enumerate(cached[self.server, self.item].astype(np.float64).tolist()))
@@ -62,44 +68,86 @@ def coverage_lp(
     shape = (instance.servers, instance.items)
     free = np.ones(shape, dtype=np.bool_) if free is None else free
     fixed = np.zeros(shape, dtype=np.bool_) if fixed is None else fixed & ~free
-    open_terms = _open_terms(terms, free, fixed)
-    column_of, server, item = _columns(open_terms, free)
-    X, T = len(server), len(open_terms)
-
-    # One row for each term and each expert it still needs: z <= sum of x.
-    members = open_terms.expert_sets[open_terms.expert_set]
-    term, position = np.nonzero(members < terms.items)
-    needed = members[term, position]
-    near = open_terms.server_sets[open_terms.server_set[term]] & free[:, needed].T
-    row, where = np.nonzero(near)
-    rows = len(term)
-    sizes = instance.item_bytes[item]
+    cover = _cover(_open_terms(terms, free, fixed), free, shared=False)
+    sizes = instance.item_bytes[cover.item]
     left = instance.capacity_bytes - fixed @ instance.item_bytes
-    weight, room, exact = np.zeros(X), np.zeros(instance.servers), True
+    weight, room, exact = np.zeros(len(sizes)), np.zeros(instance.servers), True
     for n in range(instance.servers):
-        mine = np.flatnonzero(server == n)
+        mine = np.flatnonzero(cover.server == n)
         weight[mine], room[n], same = knapsack_weights(sizes[mine], int(left[n]))
         exact = exact and same
+    columns = cover.linear.matrix.shape[1]
+    shares = (weight, (cover.server, np.arange(len(weight))))
+    capacity = sp.csc_array(shares, shape=(instance.servers, columns))
+    linear = replace(
+        cover.linear,
+        matrix=sp.vstack([cover.linear.matrix, capacity], format="csc"),
+        row_lower=np.append(cover.linear.row_lower, np.full(instance.servers, -np.inf)),
+        row_upper=np.append(cover.linear.row_upper, room),
+        exact=exact,
+    )
+    return replace(cover, linear=linear)
+
+
+def priced_lp(terms: Terms, servers: int, *, shared: bool) -> CoverageLp:
+    """Build the model without capacities; what caching costs is left to `CoverageLp.at_prices`.
+
+    Parameters
+    ----------
+    terms : Terms
+    servers : int
+    shared : bool
+        Terms share columns for "some server of the set caches the expert": fewer nonzeros. Measured
+        on layers, twice as fast in branch and bound and simplex, half as fast in first-order
+        methods.
+    """
+    free = np.ones((servers, terms.items), dtype=np.bool_)
+    return _cover(_open_terms(terms, free, ~free), free, shared=shared)
+
+
+def _cover(terms: Terms, free: BoolArray, *, shared: bool) -> CoverageLp:
+    """Placement columns, perhaps shared columns, and terms; a row for each expert of a term."""
+    column_of, server, item = _columns(terms, free)
+    X, T = len(server), len(terms)
+    members = terms.expert_sets[terms.expert_set]
+    term, position = np.nonzero(members < terms.items)
+    needed = members[term, position]
+    server_set = terms.server_set[term]
+    rows = np.arange(len(term))
+    Y = 0
+    if shared:
+        # z <= y for each expert of a term, and y <= sum of x for each (server set, expert).
+        key, which = np.unique(server_set * terms.items + needed, return_inverse=True)
+        Y = len(key)
+        entries = [(rows, X + Y + term, 1.0), (rows, X + which, -1.0)]
+        server_set, needed = np.divmod(key, terms.items)
+        rows = len(term) + np.arange(Y)
+        entries.append((rows, X + np.arange(Y), 1.0))
+    else:
+        entries = [(rows, X + term, 1.0)]
+    near = terms.server_sets[server_set] & free[:, needed].T
+    row, where = np.nonzero(near)
+    entries.append((rows[row], column_of[where, needed[row]], -1.0))
+    count, columns = len(term) + Y, X + Y + T
     matrix = sp.csc_array(
         (
-            np.concatenate([np.ones(rows), -np.ones(len(row)), weight]),
+            np.concatenate([np.full(len(r), value) for r, _, value in entries]),
             (
-                np.concatenate([np.arange(rows), row, rows + server]),
-                np.concatenate([X + term, column_of[where, needed[row]], np.arange(X)]),
+                np.concatenate([r for r, _, _ in entries]),
+                np.concatenate([c for _, c, _ in entries]),
             ),
         ),
-        shape=(rows + instance.servers, X + T),
+        shape=(count, columns),
     )
     linear = LinearModel(
-        cost=np.concatenate([np.zeros(X), -open_terms.weight_s]),
+        cost=np.concatenate([np.zeros(X + Y), -terms.weight_s]),
         offset=0.0,
         matrix=matrix,
-        row_lower=np.full(rows + instance.servers, -np.inf),
-        row_upper=np.concatenate([np.zeros(rows), room]),
-        lower=np.zeros(X + T),
-        upper=np.ones(X + T),
-        integer=np.arange(X + T) < X,
-        exact=exact,
+        row_lower=np.full(count, -np.inf),
+        row_upper=np.zeros(count),
+        lower=np.zeros(columns),
+        upper=np.ones(columns),
+        integer=np.arange(columns) < X,
     )
     return CoverageLp(linear, server, item)
 

@@ -72,6 +72,10 @@ class Deadline:
         """Seconds left, a millisecond when it is over: limits must be > 0."""
         return max(1e-3, self.at - time.monotonic())
 
+    def part(self, share: float) -> Deadline:
+        """Deadline after a share of the time left."""
+        return Deadline(time.monotonic() + share * self.remaining_s())
+
     def passed(self) -> bool:
         """Whether the time is over."""
         return time.monotonic() >= self.at

@@ -26,6 +26,7 @@ METHODS = {
     "max-convolution": "heuristics.max_convolution",
     "ascent": "heuristics.ascent",
     "local-search": "heuristics.local_search",
+    "decomposition": "heuristics.price_and_round",
     "popularity": "heuristics.popularity",
     "random": "heuristics.random",
     "cloud-only": "heuristics.cloud_only",

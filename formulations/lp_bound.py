@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from dataclasses import dataclass
 
 from pyomo.common.gc_manager import PauseGC
 
@@ -12,32 +11,9 @@ from ..highs import run_highs
 from ..instances.instance import Instance
 from ..instances.solution import Status, StoppedBy
 from ..method import Limits
+from .bound import Bound
 from .compiled import compiled
 from .coverage import coverage_model
-
-
-@dataclass(frozen=True)
-class Bound:
-    """A lower bound on the latency of every placement.
-
-    Attributes
-    ----------
-    method : str
-    bound_latency_s : float
-        In seconds.
-    status : Status
-        OPTIMAL if the bounding problem itself was solved, FEASIBLE for a valid but weaker bound
-        from where it stopped.
-    stopped_by : StoppedBy
-    seconds : float
-        Wall time.
-    """
-
-    method: str
-    bound_latency_s: float
-    status: Status
-    stopped_by: StoppedBy
-    seconds: float
 
 
 def lp_bound(instance: Instance, *, limits: Limits, progress: bool = False) -> Bound:

@@ -63,6 +63,28 @@ def concave_envelope(
     return upper, entry
 
 
+def best_set(
+    experts: npt.NDArray[np.int64], weight: FloatArray, count: int, price: float
+) -> BoolArray:
+    """Smallest set [E] with the largest gain minus price times count, up to rounding.
+
+    Parameters
+    ----------
+    experts : int array [T, K]
+        Experts of each term, padded with -1.
+    weight : float array [T]
+        > 0.
+    count : int
+        Number of experts E.
+    price : float
+        Of each expert, in the unit of the weights.
+    """
+    if price >= weight.sum():
+        return np.zeros(count, dtype=np.bool_)
+    network = _Network(experts, weight, count)
+    return network.best(round(price * network.scale))[0]
+
+
 class _Network:
     """Source to terms by weight, terms to their experts, experts to the sink by price."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -132,7 +131,7 @@ def _starts(
         yield InTurn(start.cached, {})
         yield InTurn(climb(instance, demand, start.cached, order, deadline)[1], {})
         return
-    share = Deadline(time.monotonic() + _START_SHARE * deadline.remaining_s())
+    share = deadline.part(_START_SHARE)
     for order in server_orders(instance.servers, 4, np.random.default_rng(seed)):
         first = in_turn(instance, order, deadline)
         yield first

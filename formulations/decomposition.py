@@ -1,0 +1,253 @@
+"""Layer decomposition: a price on every server's storage makes each layer a problem of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..heuristics.layer_search import LayerSearch
+from ..instances.instance import BoolArray, FloatArray, Instance
+from ..instances.layers import Layer, split_layers
+from ..instances.terms import coverage_terms
+from ..method import Deadline, Limits
+from .layer_pricing import LayerPricing, Priced, Pricing
+from .price_master import PriceMaster
+
+#: The dual is solved when bound and master agree to this share.
+_CONVERGED = 1e-6
+
+#: First prices, as multiples of a good placement's saving for each expert that fits.
+_FIRST_PRICES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.5)
+
+#: Certified rounds in a row without progress: relaxations are solved to a tolerance only.
+_PATIENCE = 6
+
+#: Heuristic rounds between two certified ones, at most, and the progress that keeps them going.
+_HEURISTIC_ROUNDS, _PROGRESS = 12, 1e-5
+
+#: Columns that a search hands back.
+_KEPT = 4
+
+#: Standard deviation of the logarithm of prices around the best ones.
+_SPREAD = 0.2
+
+#: Share of the time left that one round of integer programs may take, and what a single layer may
+#: take, in equal shares of the layers.
+_ROUND_SHARE, _LARGEST_SHARE = 0.6, 4.0
+
+
+class Round(NamedTuple):
+    """A certified round.
+
+    Attributes
+    ----------
+    seconds : float
+        Since the start.
+    bound_s : float
+        No placement's saving is larger; the best so far.
+    master_s : float
+        The bound cannot fall below this, but for heuristic columns of relaxations.
+    pricing : dict
+        How many layers were priced in which way.
+    """
+
+    seconds: float
+    bound_s: float
+    master_s: float
+    pricing: dict[str, int]
+
+
+class Decomposition:
+    """Lagrangian relaxation of the capacities, by column generation.
+
+    With a price ``p[n] >= 0`` on the storage of server n, no placement saves more than ::
+
+        sum_n p[n] * room[n]  +  sum_l max_x (gain_l(x) - sum_n p[n] * weight[n, l] * used[n](x))
+
+    and the maxima are independent of each other. The restricted master problem proposes prices
+    (Dantzig, Wolfe 1960, doi:10.1287/opre.8.1.101; stabilised by smoothing, Wentges 1997,
+    doi:10.1016/S0969-6016(97)00001-4). Layers are priced heuristically until the master hardly
+    changes, then with certificates.
+
+    Parameters
+    ----------
+    instance : Instance
+    threads : int
+        Processes that price layers.
+    """
+
+    def __init__(self, instance: Instance, threads: int = 1) -> None:
+        self.instance = instance
+        self.terms = coverage_terms(instance)
+        self.layers = split_layers(instance, self.terms)
+        self.master = PriceMaster(instance, self.layers)
+        self.threads = min(threads, max(1, len(self.layers)))
+        self.bound_s = float(self.terms.weight_s.sum())
+        self.converged = not self.layers
+        self.pricing: dict[str, int] = {}
+        self._priced_at = np.full(instance.servers, np.nan)
+        self._priced: dict[int, Priced] = {}
+
+    def add(self, cached: BoolArray) -> None:
+        """Make the layers of a placement [N, I] known to the master."""
+        for number, layer in enumerate(self.layers):
+            own = cached[:, layer.first_item : layer.first_item + layer.experts]
+            self.master.add(number, own)
+
+    def rounds(self, deadline: Deadline) -> Iterator[Round]:
+        """Improve the bound, round by round, until it is as good as it gets or time is over."""
+        if not self.layers:
+            return
+        began = time.monotonic()
+        with _workers(self.layers, self.threads) as run:
+            density = self.master.prices()[1] / max(float(self.master.room.sum()), 1e-300)
+            for factor in _FIRST_PRICES:
+                if not deadline.passed():
+                    self._search(run, np.full(self.instance.servers, factor * density))
+            prices = self.master.prices()[0]
+            idle, before = 0, self.bound_s
+            while not self.converged and idle < _PATIENCE and not deadline.passed():
+                prices = self._heuristic(run, prices, deadline)
+                added = self._certified(run, prices, deadline)
+                proposed, value = self.master.prices()
+                idle = 0 if self.bound_s < before * (1 - _CONVERGED) else idle + 1
+                before = self.bound_s
+                if self.bound_s - value <= _CONVERGED * self.bound_s:
+                    self.converged = True
+                elif not added and np.allclose(proposed, prices, rtol=1e-9):
+                    # Nothing is left but rounding, or layers that need more time.
+                    known = self._priced.values()
+                    self.converged = all(p.pricing is not Pricing.STOPPED for p in known)
+                    proposed = prices
+                yield Round(time.monotonic() - began, self.bound_s, value, self.pricing)
+                prices = proposed
+
+    def diversify(self, rng: np.random.Generator, count: int, deadline: Deadline) -> None:
+        """Add columns that are good at other prices; for `PriceMaster.rounded`."""
+        prices = self.master.prices()[0]
+        with _workers(self.layers, 1) as run:
+            for _ in range(count):
+                if deadline.passed():
+                    return
+                self._search(run, prices * np.exp(rng.normal(0.0, _SPREAD, len(prices))))
+
+    def _heuristic(self, run: _Run, prices: FloatArray, deadline: Deadline) -> FloatArray:
+        """Add columns until the master hardly changes; prices to certify."""
+        before = np.inf
+        for _ in range(_HEURISTIC_ROUNDS):
+            added = self._search(run, prices)
+            proposed, value = self.master.prices()
+            if deadline.passed() or not added:
+                return prices
+            if abs(value - before) <= _PROGRESS * value:
+                return 0.5 * (prices + proposed)
+            prices, before = 0.5 * (prices + proposed), value
+        return prices
+
+    def _search(self, run: _Run, prices: FloatArray) -> int:
+        """Price all layers heuristically; the number of columns that were new."""
+        tasks = [
+            (number, self.master.weight[:, number] * prices, self.master.best(number, prices, 2))
+            for number in range(len(self.layers))
+        ]
+        found = run(_search_layer, tasks)
+        return sum(
+            self.master.add(number, cached)
+            for number, placements in enumerate(found)
+            for cached in placements
+        )
+
+    def _certified(self, run: _Run, prices: FloatArray, deadline: Deadline) -> int:
+        """Price all layers with certificates; the number of columns that were new."""
+        if not np.array_equal(prices, self._priced_at):
+            self._priced_at, self._priced = prices, {}
+        todo = [
+            number
+            for number in range(len(self.layers))
+            if number not in self._priced or self._priced[number].pricing is Pricing.STOPPED
+        ]
+        # Most layers take far less than an equal share of the time.
+        share = _LARGEST_SHARE * deadline.remaining_s() * self.threads / len(todo)
+        until = deadline.part(_ROUND_SHARE)
+        tasks = []
+        for number in todo:
+            best = self.master.best(number, prices, 1)[0]
+            tasks.append(
+                (number, self.master.weight[:, number] * prices, best, deadline, until, share)
+            )
+        added, bound = 0, float(prices @ self.master.room)
+        for number, priced in zip(todo, run(_price_layer, tasks), strict=True):
+            self._priced[number] = priced
+            if priced.cached is not None:
+                added += self.master.add(number, priced.cached)
+            else:
+                added += self.master.add_fractional(number, priced.gain_s, priced.used)
+        bound += sum(priced.bound_s for priced in self._priced.values())
+        # Room for the rounding of this very sum.
+        bound *= 1 + 1e-12
+        if bound < self.bound_s:
+            self.bound_s = bound
+            self.pricing = dict(Counter(p.pricing.value for p in self._priced.values()))
+        return added
+
+
+_Run = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], list[Any]]
+
+#: The layers of a worker process.
+_WORK: list[tuple[LayerSearch, LayerPricing]] = []
+
+
+def _begin(layers: list[Layer]) -> None:
+    # Ctrl-C ends a worker without a word; the main process says what there is to say.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _take(layers)
+
+
+def _take(layers: list[Layer]) -> None:
+    _WORK[:] = [(LayerSearch(layer), LayerPricing(layer)) for layer in layers]
+
+
+def _search_layer(number: int, prices: FloatArray, starts: list[BoolArray]) -> list[BoolArray]:
+    return _WORK[number][0].search(prices, starts)[:_KEPT]
+
+
+def _price_layer(
+    number: int,
+    prices: FloatArray,
+    best: BoolArray,
+    deadline: Deadline,
+    until: Deadline,
+    share_s: float,
+) -> Priced:
+    relaxed, integer = deadline.remaining_s(), min(until.remaining_s(), share_s)
+    return _WORK[number][1].price(prices, best, lp=Limits(relaxed), integer=Limits(integer))
+
+
+@contextmanager
+def _workers(layers: list[Layer], threads: int) -> Iterator[_Run]:
+    """Run jobs on layers, here or in processes that hold them."""
+    if threads == 1:
+        _take(layers)
+        yield lambda job, tasks: [job(*task) for task in tasks]
+        _WORK.clear()
+        return
+    # Not forked: HiGHS' threads do not survive that.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(threads, context, _begin, (layers,)) as pool:
+
+        def run(job: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> list[Any]:
+            try:
+                return list(pool.map(job, *zip(*tasks, strict=True)))
+            except BrokenProcessPool:
+                raise MemoryError("a pricing process has died") from None
+
+        yield run

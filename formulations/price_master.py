@@ -1,0 +1,179 @@
+"""The restricted master problem: one known placement for each layer, within the capacities."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..highs import LinearModel, run_highs
+from ..instances.instance import BoolArray, FloatArray, Instance, IntArray
+from ..instances.layers import Layer
+from ..knapsack import knapsack_row
+from ..method import Limits
+
+
+@dataclass(eq=False)
+class _Columns:
+    """Known placements of one layer, the best for each number of experts on the servers."""
+
+    gain_s: list[float] = field(default_factory=list)
+    used: list[FloatArray] = field(default_factory=list)
+    cached: list[BoolArray | None] = field(default_factory=list)
+    where: dict[tuple[float, ...], int] = field(default_factory=dict)
+
+
+class PriceMaster:
+    """Columns of all layers and the capacities that tie them together.
+
+    Prices are in seconds for a unit of weight, see `knapsack`.
+
+    Parameters
+    ----------
+    instance : Instance
+    layers : sequence of Layer
+    """
+
+    def __init__(self, instance: Instance, layers: list[Layer]) -> None:
+        self.instance, self.layers = instance, layers
+        N, L = instance.servers, len(layers)
+        #: Pairs [N, E] of each layer that can pay: no others are ever cached.
+        self._useful = [layer.terms.useful() for layer in layers]
+        #: Weight [N, L] of an expert of each layer on each server, and the room [N].
+        self.weight, self.room = np.zeros((N, L)), np.ones(N)
+        size = np.array([instance.models[layer.model].expert_bytes for layer in layers], np.int64)
+        count = np.array([useful.sum(axis=1) for useful in self._useful]).reshape(L, N).T
+        for n, capacity in enumerate(instance.capacity_bytes.tolist()):
+            sizes = np.unique(size[count[n] > 0])
+            counts = tuple(int(count[n, size == one].sum()) for one in sizes.tolist())
+            row = knapsack_row(tuple(sizes.tolist()), counts, capacity)
+            if math.isfinite(row.room):
+                self.room[n] = row.room
+                for one, weight in zip(sizes, row.weight, strict=True):
+                    self.weight[n, size == one] = weight
+        self._columns = [_Columns() for _ in layers]
+        for number, layer in enumerate(layers):
+            self.add(number, np.zeros((layer.servers, layer.experts), dtype=np.bool_))
+
+    def add(self, layer: int, cached: BoolArray) -> bool:
+        """Add a placement [N, E] of a layer; whether it is better than what was known."""
+        cached = cached & self._useful[layer]
+        return self._add(layer, self.layers[layer].gain_s(cached), cached.sum(axis=1), cached)
+
+    def add_fractional(self, layer: int, gain_s: float, used: FloatArray) -> bool:
+        """Add a fractional placement: for the prices only."""
+        return self._add(layer, gain_s, used, None)
+
+    def _add(self, layer: int, gain: float, used: FloatArray, cached: BoolArray | None) -> bool:
+        columns = self._columns[layer]
+        key = tuple(used.tolist())
+        known = columns.where.get(key)
+        if known is None:
+            columns.where[key] = len(columns.gain_s)
+            columns.gain_s.append(gain)
+            columns.used.append(used.astype(np.float64))
+            columns.cached.append(cached)
+            return True
+        if gain <= columns.gain_s[known] * (1 + 1e-12):
+            return False
+        columns.gain_s[known], columns.cached[known] = gain, cached
+        return True
+
+    def __len__(self) -> int:
+        return sum(len(columns.gain_s) for columns in self._columns)
+
+    def best(self, layer: int, prices: FloatArray, count: int) -> list[BoolArray]:
+        """The placements of a layer that are worth most at prices [N]."""
+        columns = self._columns[layer]
+        kept = [k for k, cached in enumerate(columns.cached) if cached is not None]
+        used = np.array([columns.used[k] for k in kept])
+        value = np.array([columns.gain_s[k] for k in kept]) - used @ (
+            self.weight[:, layer] * prices
+        )
+        best = np.argsort(-value, kind="stable")[:count]
+        return [columns.cached[kept[k]] for k in best.tolist()]
+
+    def prices(self) -> tuple[FloatArray, float]:
+        """Prices [N] that are best for the known columns, and the dual value there, in seconds.
+
+        The value is what the Lagrangian dual cannot fall below, whatever columns are added.
+        """
+        gain = np.concatenate([columns.gain_s for columns in self._columns])
+        layer = np.repeat(np.arange(len(self.layers)), [len(c.gain_s) for c in self._columns])
+        used = np.concatenate([np.array(c.used) for c in self._columns])
+        linear = self._linear(gain, layer, used, integer=False)
+        result = run_highs(linear, limits=Limits(), relax=True)
+        assert result.row_dual is not None
+        assert result.values is not None
+        return np.maximum(-result.row_dual[len(self.layers) :], 0.0), float(gain @ result.values)
+
+    def rounded(self, limits: Limits, start: BoolArray) -> BoolArray:
+        """Choose a column for each layer within the capacities, at least as good as the start.
+
+        Parameters
+        ----------
+        limits : Limits
+        start : bool array [N, I]
+            A feasible placement whose layers are known.
+
+        Returns
+        -------
+        bool array [N, I]
+        """
+        chosen: list[tuple[int, int]] = []
+        values: list[float] = []
+        for number, (layer, columns) in enumerate(zip(self.layers, self._columns, strict=True)):
+            own = start[:, layer.first_item : layer.first_item + layer.experts]
+            own = own & self._useful[number]
+            first = columns.where[tuple(own.sum(axis=1).tolist())]
+            for k in dict.fromkeys([first, *_undominated(columns)]):
+                chosen.append((number, k))
+                values.append(float(k == first))
+        gain = np.array([self._columns[number].gain_s[k] for number, k in chosen])
+        used = np.array([self._columns[number].used[k] for number, k in chosen])
+        layer_of = np.array([number for number, _ in chosen])
+        result = run_highs(
+            self._linear(gain, layer_of, used, integer=True),
+            limits=limits,
+            start=dict(enumerate(values)),
+        )
+        placement = np.zeros(start.shape, dtype=np.bool_)
+        if result.values is not None:
+            values = [float(value) for value in result.values]
+        for (number, k), value in zip(chosen, values, strict=True):
+            if value > 0.5:
+                layer, cached = self.layers[number], self._columns[number].cached[k]
+                placement[:, layer.first_item : layer.first_item + layer.experts] = cached
+        fits = placement @ self.instance.item_bytes <= self.instance.capacity_bytes
+        return placement if fits.all() else start
+
+    def _linear(
+        self, gain: FloatArray, layer: IntArray, used: FloatArray, *, integer: bool
+    ) -> LinearModel:
+        """At most one column of each layer, within the capacities."""
+        L, J, N = len(self.layers), len(gain), len(self.room)
+        one = sp.csc_array((np.ones(J), (layer, np.arange(J))), shape=(L, J))
+        load = sp.csc_array(self.weight[:, layer] * used.T)
+        return LinearModel(
+            cost=-gain,
+            offset=0.0,
+            matrix=sp.csc_array(sp.vstack([one, load])),
+            row_lower=np.full(L + N, -np.inf),
+            row_upper=np.append(np.ones(L), self.room),
+            lower=np.zeros(J),
+            upper=np.ones(J),
+            integer=np.full(J, integer),
+        )
+
+
+def _undominated(columns: _Columns) -> list[int]:
+    """Placements to which no other is better with no more experts anywhere."""
+    kept = [k for k, cached in enumerate(columns.cached) if cached is not None]
+    gain = np.array([columns.gain_s[k] for k in kept])
+    used = np.array([columns.used[k] for k in kept])
+    less = (used[:, None] <= used).all(axis=2) & (gain[:, None] >= gain)
+    np.fill_diagonal(less, False)
+    dominated: list[bool] = np.any(less, axis=0).tolist()
+    return [k for k, worse in zip(kept, dominated, strict=True) if not worse]

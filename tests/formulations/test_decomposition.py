@@ -1,0 +1,154 @@
+"""The layer decomposition: its bound, its parts, and the placements made from it."""
+
+import numpy as np
+import pytest
+from expertcache.formulations import layer_pricing
+from expertcache.formulations.bound import bound, find_bound
+from expertcache.formulations.decomposition import Decomposition
+from expertcache.formulations.layer_pricing import LayerPricing
+from expertcache.formulations.price_master import PriceMaster
+from expertcache.heuristics import layer_search
+from expertcache.heuristics.layer_search import LayerSearch
+from expertcache.instances.errors import InputError
+from expertcache.instances.evaluate import latency_empty_s
+from expertcache.instances.layers import split_layers
+from expertcache.instances.placement import Placement
+from expertcache.instances.terms import coverage_terms
+from expertcache.method import Limits
+from expertcache.solver import solve
+
+_SHAPES = [(2, 3, 1), (1, 4, 1), (1, 3, 2), (3, 2, 1), (2, 2, 2)]
+
+
+def _instance(random_instance, seed, **changes):
+    layers, experts, models = _SHAPES[seed % len(_SHAPES)]
+    shape = {"layers": layers, "experts": experts, "models": models, "servers": 2, "top_k": 2}
+    return random_instance(seed, **(shape | {"top_k": 1 + seed % 3} | changes))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_bound_is_never_above_the_optimum(seed, random_instance, brute_force_latency):
+    instance = _instance(random_instance, seed)
+    best = brute_force_latency(instance)
+    decomposition = bound(instance, "decomposition")
+    assert decomposition.bound_latency_s <= best * (1 + 1e-12)
+    assert (decomposition.status, decomposition.stopped_by) == ("optimal", "proof")
+    # The maxima over whole placements of a layer are tighter than the relaxation.
+    relaxed = bound(instance, "lp").bound_latency_s
+    assert decomposition.bound_latency_s >= relaxed - 2e-6 * latency_empty_s(instance)
+    solution = solve(instance, "decomposition")
+    assert solution.latency_s >= best * (1 - 1e-12)
+    assert solution.bound_latency_s <= best * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_bound_from_relaxed_layers_is_valid_and_says_so(
+    seed, random_instance, brute_force_latency, monkeypatch
+):
+    monkeypatch.setattr(layer_pricing, "EXACT_ROWS", -1)
+    instance = _instance(random_instance, seed)
+    relaxed = bound(instance, "decomposition")
+    assert relaxed.bound_latency_s <= brute_force_latency(instance) * (1 + 1e-12)
+    assert set(relaxed.pricing) <= {"exact", "lp"}
+
+
+def test_every_round_is_a_bound_and_the_log_only_rises(random_instance):
+    instance = random_instance(3, layers=8, experts=6, servers=3, rows=120, users=5)
+    result = bound(instance, "decomposition")
+    known = [row["bound_latency_s"] for row in result.log]
+    assert known == sorted(known)
+    assert known[-1] == result.bound_latency_s
+    assert sum(result.pricing.values()) == 8
+    best = solve(instance, "milp")
+    assert best.status == "optimal"
+    assert known[-1] <= best.latency_s
+
+
+def test_bound_stopped_early_is_still_a_bound(random_instance):
+    instance = random_instance(3, layers=8, experts=6, servers=3, rows=120, users=5)
+    full = bound(instance, "decomposition")
+    early = bound(instance, "decomposition", limits=Limits(time_s=1e-3))
+    assert 0 <= early.bound_latency_s <= full.bound_latency_s
+    assert (early.status, early.stopped_by) == ("feasible", "time")
+
+
+def test_processes_give_the_same_bound(random_instance):
+    instance = random_instance(5, layers=4, experts=5, servers=3, rows=60)
+    alone = bound(instance, "decomposition")
+    shared = bound(instance, "decomposition", limits=Limits(threads=2))
+    assert shared.bound_latency_s == alone.bound_latency_s
+    assert shared.pricing == alone.pricing
+
+
+def test_instance_without_a_saving(random_instance):
+    instance = random_instance(1, capacity=0.0, rows=3)
+    result = bound(instance, "decomposition")
+    assert result.bound_latency_s <= latency_empty_s(instance)
+    assert solve(instance, "decomposition").status == "optimal"
+    nobody = random_instance(1, unreachable=1.0)
+    assert bound(nobody, "decomposition").bound_latency_s == pytest.approx(latency_empty_s(nobody))
+
+
+def test_unknown_bound_is_named():
+    with pytest.raises(InputError, match="unknown bound 'x', known: lp, decomposition"):
+        find_bound("x")
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_layers_sum_to_the_whole_saving(seed, random_instance):
+    instance = _instance(random_instance, seed)
+    terms = coverage_terms(instance)
+    cached = np.random.default_rng(seed).random((instance.servers, instance.items)) < 0.5
+    layers = split_layers(instance, terms)
+    parts = [
+        layer.gain_s(cached[:, layer.first_item : layer.first_item + layer.experts])
+        for layer in layers
+    ]
+    assert sum(parts) == pytest.approx(terms.saving_s(cached))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pricing_is_exact_and_the_search_never_beats_it(seed, random_instance, monkeypatch):
+    instance = random_instance(seed, layers=1, experts=4, servers=2, top_k=1 + seed % 3, rows=30)
+    (layer,) = split_layers(instance, coverage_terms(instance))
+    prices = np.random.default_rng(seed).random(2) * layer.terms.weight_s.sum() / 6
+    codes = np.arange(256)
+    every = ((codes[:, None] >> np.arange(8)) & 1 == 1).reshape(-1, 2, 4)
+    best = max(layer.gain_s(x) - prices @ x.sum(axis=1) for x in every)
+    nothing = np.zeros((2, 4), dtype=bool)
+    priced = LayerPricing(layer).price(prices, nothing, lp=Limits(), integer=Limits())
+    assert priced.pricing == "exact"
+    assert priced.bound_s >= best * (1 - 1e-12)
+    assert priced.bound_s == pytest.approx(best, rel=1e-6, abs=1e-7)
+    for experts in (12, 0):
+        # By tables, then by minimum cuts.
+        monkeypatch.setattr(layer_search, "_TABLE_EXPERTS", experts)
+        first = LayerSearch(layer).search(prices, [nothing])[0]
+        found = layer.gain_s(first) - prices @ first.sum(axis=1)
+        assert -1e-12 <= found <= best + 1e-12
+        for n in range(2):
+            # No change of one server helps.
+            for x in every[(every[:, 1 - n] == first[1 - n]).all(axis=1)]:
+                assert layer.gain_s(x) - prices @ x.sum(axis=1) <= found + 1e-8
+
+
+def test_rounding_is_feasible_and_not_worse_than_its_start(random_instance):
+    for seed in range(10):
+        instance = _instance(random_instance, seed, servers=3)
+        start = solve(instance, "successive")
+        placement = Placement.from_rows(instance, start.placement).cached
+        decomposition = Decomposition(instance)
+        decomposition.add(placement)
+        assert isinstance(decomposition.master, PriceMaster)
+        for _ in decomposition.rounds(Limits().deadline()):
+            pass
+        rounded = decomposition.master.rounded(Limits(), placement)
+        assert (rounded @ instance.item_bytes <= instance.capacity_bytes).all()
+        assert decomposition.terms.saving_s(rounded) >= start.saving_s * (1 - 1e-12)
+
+
+def test_method_stops_within_the_wanted_gap(random_instance):
+    instance = random_instance(3, layers=8, experts=6, servers=3, rows=120, users=5)
+    solution = solve(instance, "decomposition", limits=Limits(gap=0.5))
+    assert solution.stopped_by == "gap"
+    assert solution.gap <= 0.5
