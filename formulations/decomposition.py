@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -76,7 +76,7 @@ class Decomposition:
     and the maxima are independent of each other. The restricted master problem proposes prices
     (Dantzig, Wolfe 1960, doi:10.1287/opre.8.1.101; stabilised by smoothing, Wentges 1997,
     doi:10.1016/S0969-6016(97)00001-4). Layers are priced heuristically until the master hardly
-    changes, then with certificates.
+    changes, then with certificates. A context manager: it may hold processes.
 
     Parameters
     ----------
@@ -91,11 +91,20 @@ class Decomposition:
         self.layers = split_layers(instance, self.terms)
         self.master = PriceMaster(instance, self.layers)
         self.threads = min(threads, max(1, len(self.layers)))
+        self._pool = _workers(self.layers, self.threads)
         self.bound_s = float(self.terms.weight_s.sum())
         self.converged = not self.layers
         self.pricing: dict[str, int] = {}
         self._priced_at = np.full(instance.servers, np.nan)
         self._priced: dict[int, Priced] = {}
+        self._best_prices, self._best_priced = self._priced_at, self._priced
+
+    def __enter__(self) -> Self:
+        self._run = self._pool.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._pool.__exit__(*error)
 
     def add(self, cached: BoolArray) -> None:
         """Make the layers of a placement [N, I] known to the master."""
@@ -108,43 +117,64 @@ class Decomposition:
         if not self.layers:
             return
         began = time.monotonic()
-        with _workers(self.layers, self.threads) as run:
-            density = self.master.prices()[1] / max(float(self.master.room.sum()), 1e-300)
-            for factor in _FIRST_PRICES:
-                if not deadline.passed():
-                    self._search(run, np.full(self.instance.servers, factor * density))
-            prices = self.master.prices()[0]
-            idle, before = 0, self.bound_s
-            while not self.converged and idle < _PATIENCE and not deadline.passed():
-                prices = self._heuristic(run, prices, deadline)
-                added = self._certified(run, prices, deadline)
-                proposed, value = self.master.prices()
-                idle = 0 if self.bound_s < before * (1 - _CONVERGED) else idle + 1
-                before = self.bound_s
-                if self.bound_s - value <= _CONVERGED * self.bound_s:
-                    self.converged = True
-                elif not added and np.allclose(proposed, prices, rtol=1e-9):
-                    # Nothing is left but rounding, or layers that need more time.
-                    known = self._priced.values()
-                    self.converged = all(p.pricing is not Pricing.STOPPED for p in known)
-                    proposed = prices
-                yield Round(time.monotonic() - began, self.bound_s, value, self.pricing)
-                prices = proposed
+        density = self.master.prices()[1] / max(float(self.master.room.sum()), 1e-300)
+        for factor in _FIRST_PRICES:
+            if not deadline.passed():
+                self._search(np.full(self.instance.servers, factor * density))
+        prices = self.master.prices()[0]
+        idle, before = 0, self.bound_s
+        while not self.converged and idle < _PATIENCE and not deadline.passed():
+            prices = self._heuristic(prices, deadline)
+            added = self._certified(prices, deadline)
+            proposed, value = self.master.prices()
+            idle = 0 if self.bound_s < before * (1 - _CONVERGED) else idle + 1
+            before = self.bound_s
+            if self.bound_s - value <= _CONVERGED * self.bound_s:
+                self.converged = True
+            elif not added and np.allclose(proposed, prices, rtol=1e-9):
+                # Nothing is left but rounding, or layers that need more time.
+                known = self._priced.values()
+                self.converged = all(p.pricing is not Pricing.STOPPED for p in known)
+                proposed = prices
+            yield Round(time.monotonic() - began, self.bound_s, value, self.pricing)
+            prices = proposed
+
+    def complete(self, saving_s: float) -> bool:
+        """Add all columns that a placement that saves more may need; whether that was possible.
+
+        A placement that takes a column c of layer l saves at most the bound less what c is worth
+        less than the layer's best at the bound's prices (reduced-cost fixing).
+
+        Parameters
+        ----------
+        saving_s : float
+            Of a known placement.
+        """
+        if any(p.pricing is not Pricing.EXACT for p in self._best_priced.values()):
+            return False
+        gap = self.bound_s - saving_s + 1e-12 * self.bound_s
+        tasks = [
+            (number, self.master.weight[:, number] * self._best_prices, priced.bound_s - gap)
+            for number, priced in self._best_priced.items()
+        ]
+        found = self._run(_near_optimal, tasks)
+        for (number, *_), placements in zip(tasks, found, strict=True):
+            for cached in placements or []:
+                self.master.add(number, cached)
+        return all(placements is not None for placements in found)
 
     def diversify(self, rng: np.random.Generator, count: int, deadline: Deadline) -> None:
         """Add columns that are good at other prices; for `PriceMaster.rounded`."""
         prices = self.master.prices()[0]
-        with _workers(self.layers, 1) as run:
-            for _ in range(count):
-                if deadline.passed():
-                    return
-                self._search(run, prices * np.exp(rng.normal(0.0, _SPREAD, len(prices))))
+        for _ in range(count):
+            if not deadline.passed():
+                self._search(prices * np.exp(rng.normal(0.0, _SPREAD, len(prices))))
 
-    def _heuristic(self, run: _Run, prices: FloatArray, deadline: Deadline) -> FloatArray:
+    def _heuristic(self, prices: FloatArray, deadline: Deadline) -> FloatArray:
         """Add columns until the master hardly changes; prices to certify."""
         before = np.inf
         for _ in range(_HEURISTIC_ROUNDS):
-            added = self._search(run, prices)
+            added = self._search(prices)
             proposed, value = self.master.prices()
             if deadline.passed() or not added:
                 return prices
@@ -153,20 +183,20 @@ class Decomposition:
             prices, before = 0.5 * (prices + proposed), value
         return prices
 
-    def _search(self, run: _Run, prices: FloatArray) -> int:
+    def _search(self, prices: FloatArray) -> int:
         """Price all layers heuristically; the number of columns that were new."""
         tasks = [
             (number, self.master.weight[:, number] * prices, self.master.best(number, prices, 2))
             for number in range(len(self.layers))
         ]
-        found = run(_search_layer, tasks)
+        found = self._run(_search_layer, tasks)
         return sum(
             self.master.add(number, cached)
             for number, placements in enumerate(found)
             for cached in placements
         )
 
-    def _certified(self, run: _Run, prices: FloatArray, deadline: Deadline) -> int:
+    def _certified(self, prices: FloatArray, deadline: Deadline) -> int:
         """Price all layers with certificates; the number of columns that were new."""
         if not np.array_equal(prices, self._priced_at):
             self._priced_at, self._priced = prices, {}
@@ -185,7 +215,7 @@ class Decomposition:
                 (number, self.master.weight[:, number] * prices, best, deadline, until, share)
             )
         added, bound = 0, float(prices @ self.master.room)
-        for number, priced in zip(todo, run(_price_layer, tasks), strict=True):
+        for number, priced in zip(todo, self._run(_price_layer, tasks), strict=True):
             self._priced[number] = priced
             if priced.cached is not None:
                 added += self.master.add(number, priced.cached)
@@ -196,31 +226,56 @@ class Decomposition:
         bound *= 1 + 1e-12
         if bound < self.bound_s:
             self.bound_s = bound
+            self._best_prices, self._best_priced = prices, dict(self._priced)
             self.pricing = dict(Counter(p.pricing.value for p in self._priced.values()))
         return added
 
 
 _Run = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], list[Any]]
+_Work = list[tuple[LayerSearch, LayerPricing]]
 
 #: The layers of a worker process.
-_WORK: list[tuple[LayerSearch, LayerPricing]] = []
+_WORK: _Work = []
+
+
+@contextmanager
+def _workers(layers: list[Layer], threads: int) -> Iterator[_Run]:
+    """Run jobs on layers, here or in processes that hold them."""
+    if threads == 1:
+        work = [(LayerSearch(layer), LayerPricing(layer)) for layer in layers]
+        yield lambda job, tasks: [job(work, *task) for task in tasks]
+        return
+    # Not forked: HiGHS' threads do not survive that.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(threads, context, _begin, (layers,)) as pool:
+
+        def run(job: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> list[Any]:
+            try:
+                return list(pool.map(_perform, *zip(*((job, task) for task in tasks), strict=True)))
+            except BrokenProcessPool:
+                raise MemoryError("a pricing process has died") from None
+
+        yield run
 
 
 def _begin(layers: list[Layer]) -> None:
     # Ctrl-C ends a worker without a word; the main process says what there is to say.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _take(layers)
-
-
-def _take(layers: list[Layer]) -> None:
     _WORK[:] = [(LayerSearch(layer), LayerPricing(layer)) for layer in layers]
 
 
-def _search_layer(number: int, prices: FloatArray, starts: list[BoolArray]) -> list[BoolArray]:
-    return _WORK[number][0].search(prices, starts)[:_KEPT]
+def _perform(job: Callable[..., Any], task: tuple[Any, ...]) -> Any:
+    return job(_WORK, *task)
+
+
+def _search_layer(
+    work: _Work, number: int, prices: FloatArray, starts: list[BoolArray]
+) -> list[BoolArray]:
+    return work[number][0].search(prices, starts)[:_KEPT]
 
 
 def _price_layer(
+    work: _Work,
     number: int,
     prices: FloatArray,
     best: BoolArray,
@@ -229,25 +284,10 @@ def _price_layer(
     share_s: float,
 ) -> Priced:
     relaxed, integer = deadline.remaining_s(), min(until.remaining_s(), share_s)
-    return _WORK[number][1].price(prices, best, lp=Limits(relaxed), integer=Limits(integer))
+    return work[number][1].price(prices, best, lp=Limits(relaxed), integer=Limits(integer))
 
 
-@contextmanager
-def _workers(layers: list[Layer], threads: int) -> Iterator[_Run]:
-    """Run jobs on layers, here or in processes that hold them."""
-    if threads == 1:
-        _take(layers)
-        yield lambda job, tasks: [job(*task) for task in tasks]
-        _WORK.clear()
-        return
-    # Not forked: HiGHS' threads do not survive that.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(threads, context, _begin, (layers,)) as pool:
-
-        def run(job: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> list[Any]:
-            try:
-                return list(pool.map(job, *zip(*tasks, strict=True)))
-            except BrokenProcessPool:
-                raise MemoryError("a pricing process has died") from None
-
-        yield run
+def _near_optimal(
+    work: _Work, number: int, prices: FloatArray, least_s: float
+) -> list[BoolArray] | None:
+    return work[number][1].near_optimal(prices, least_s)

@@ -29,22 +29,22 @@ def decomposition_bound(instance: Instance, *, limits: Limits, progress: bool = 
     """
     began = time.perf_counter()
     deadline = limits.deadline()
-    decomposition = Decomposition(instance, limits.threads)
     first = successive(instance, limits=Limits(deadline.remaining_s()), seed=0).placement
     assert first is not None
-    decomposition.add(first.cached)
     empty = latency_empty_s(instance)
     log = []
-    for done in decomposition.rounds(deadline):
-        if progress:
-            show(done, empty)
-        log.append(
-            {
-                "seconds": time.perf_counter() - began,
-                "bound_latency_s": latency_bound(empty, done.bound_s),
-                "pricing": done.pricing,
-            }
-        )
+    with Decomposition(instance, limits.threads) as decomposition:
+        decomposition.add(first.cached)
+        for done in decomposition.rounds(deadline):
+            if progress:
+                show(done, empty)
+            log.append(
+                {
+                    "seconds": time.perf_counter() - began,
+                    "bound_latency_s": latency_bound(empty, done.bound_s),
+                    "pricing": done.pricing,
+                }
+            )
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
     return Bound(
         method="decomposition",

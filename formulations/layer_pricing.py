@@ -15,6 +15,7 @@ from ..instances.instance import BoolArray, FloatArray
 from ..instances.layers import Layer
 from ..instances.solution import StoppedBy
 from ..method import Limits
+from .count_profile import CountProfile
 
 #: Largest layer, in rows, for which the integer program is tried.
 EXACT_ROWS = 20_000
@@ -30,6 +31,12 @@ _INTEGER = {"presolve": "off", "mip_heuristic_effort": 0.0, "mip_pscost_minrelia
 
 #: Share of a layer's weight that may hide in the tolerances of the integer program.
 _MARGIN = 1e-8
+
+#: And in the rounding of sums.
+_ROUNDING = 1e-12
+
+#: Most placements of one layer that are handed over as near-optimal.
+_MOST_COLUMNS = 3000
 
 
 class Pricing(StrEnum):
@@ -78,13 +85,36 @@ class LayerPricing:
         self._exact, self._simplex = rows <= EXACT_ROWS, rows < FIRST_ORDER_ROWS
 
     @cached_property
+    def _profile(self) -> CountProfile | None:
+        return CountProfile(self.layer) if CountProfile.possible(self.layer) else None
+
+    def _values(self, profile: CountProfile, prices: FloatArray) -> FloatArray:
+        """Gain minus price by the counts of experts."""
+        counts = np.indices(profile.gain_s.shape)
+        values: FloatArray = profile.gain_s - np.tensordot(prices, counts, axes=1)
+        return values
+
+    def near_optimal(self, prices: FloatArray, least_s: float) -> list[BoolArray] | None:
+        """Best placement for every counts whose gain minus price may be at least `least_s`.
+
+        None if the layer is too large for that, or there are too many.
+        """
+        if self._profile is None:
+            return None
+        chosen = np.argwhere(self._values(self._profile, prices) >= least_s)
+        if len(chosen) > _MOST_COLUMNS:
+            return None
+        return [self._profile.placement(counts) for counts in chosen.tolist()]
+
+    @cached_property
     def _model(self) -> CoverageLp:
         return priced_lp(self.layer.terms, self.layer.servers, shared=self._simplex)
 
     def price(self, prices: FloatArray, best: BoolArray, *, lp: Limits, integer: Limits) -> Priced:
         """Bound what the layer can be worth.
 
-        The linear relaxation first; its bound is computed from the duals by weak duality, so it
+        Small layers are looked up in their `CountProfile`. Otherwise the linear relaxation first;
+        its bound is computed from the duals by weak duality, so it
         holds wherever the solver stops. The integer program only where the relaxation leaves
         something open.
 
@@ -97,10 +127,17 @@ class LayerPricing:
         lp, integer : Limits
             Of the relaxation, and of the integer program.
         """
+        total = float(self.layer.terms.weight_s.sum())
+        if self._profile is not None:
+            values = self._values(self._profile, prices)
+            counts = np.unravel_index(int(values.argmax()), values.shape)
+            best = self._profile.placement([int(count) for count in counts])
+            used = best.sum(axis=1).astype(np.float64)
+            bound = float(values.max()) + _ROUNDING * total
+            return Priced(bound, Pricing.EXACT, self.layer.gain_s(best), used, best)
         linear = self._model.at_prices(prices)
         options = {"presolve": "off"} if self._simplex else _FIRST_ORDER
         relaxed = run_highs(linear, limits=lp, relax=True, options=options)
-        total = float(self.layer.terms.weight_s.sum())
         bound = min(-relaxed.bound, total)
         gain, used = self.layer.gain_s(best), best.sum(axis=1).astype(np.float64)
         value = gain - float(prices @ used)

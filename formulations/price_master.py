@@ -109,7 +109,7 @@ class PriceMaster:
         assert result.values is not None
         return np.maximum(-result.row_dual[len(self.layers) :], 0.0), float(gain @ result.values)
 
-    def rounded(self, limits: Limits, start: BoolArray) -> BoolArray:
+    def rounded(self, limits: Limits, start: BoolArray) -> tuple[BoolArray, float]:
         """Choose a column for each layer within the capacities, at least as good as the start.
 
         Parameters
@@ -120,7 +120,9 @@ class PriceMaster:
 
         Returns
         -------
-        bool array [N, I]
+        cached : bool array [N, I]
+        bound_s : float
+            No placement made of known columns saves more.
         """
         chosen: list[tuple[int, int]] = []
         values: list[float] = []
@@ -147,7 +149,7 @@ class PriceMaster:
                 layer, cached = self.layers[number], self._columns[number].cached[k]
                 placement[:, layer.first_item : layer.first_item + layer.experts] = cached
         fits = placement @ self.instance.item_bytes <= self.instance.capacity_bytes
-        return placement if fits.all() else start
+        return (placement if fits.all() else start), -result.bound
 
     def _linear(
         self, gain: FloatArray, layer: IntArray, used: FloatArray, *, integer: bool

@@ -10,6 +10,7 @@ import numpy as np
 from ..instances.arrays import sums
 from ..instances.instance import BoolArray, FloatArray, IntArray
 from ..instances.layers import Layer
+from ..instances.terms import Terms
 from .closure import best_set
 
 #: Most experts for which the gains of all their sets are kept in tables.
@@ -54,16 +55,7 @@ class LayerSearch:
 
     @cached_property
     def _table(self) -> FloatArray:
-        """Gain of each server set's terms from each set of experts, as bits; [G, 2**E]."""
-        terms, E = self.layer.terms, self.layer.experts
-        inside = terms.expert_sets < E
-        bits = np.where(inside, np.left_shift(1, np.where(inside, terms.expert_sets, 0)), 0)
-        cell = (terms.server_set << E) + np.bitwise_or.reduce(bits, axis=1)[terms.expert_set]
-        table = sums(cell, terms.weight_s, len(terms.server_sets) << E)
-        for bit in range(E):
-            halves = table.reshape(-1, 2, 1 << bit)
-            halves[:, 1] += halves[:, 0]
-        return table.reshape(-1, 1 << E)
+        return gain_tables(self.layer.terms)
 
     def _climb_all(self, prices: FloatArray, starts: Sequence[BoolArray]) -> list[BoolArray]:
         """Climb from all starts at once; experts of a server are bits of a number."""
@@ -116,3 +108,16 @@ class LayerSearch:
             if np.array_equal(cached, before):
                 break
         return cached
+
+
+def gain_tables(terms: Terms) -> FloatArray:
+    """Gain of each server set's terms from each set of experts, as bits; [G, 2**E]."""
+    E = terms.items
+    inside = terms.expert_sets < E
+    bits = np.where(inside, np.left_shift(1, np.where(inside, terms.expert_sets, 0)), 0)
+    cell = (terms.server_set << E) + np.bitwise_or.reduce(bits, axis=1)[terms.expert_set]
+    table = sums(cell, terms.weight_s, len(terms.server_sets) << E)
+    for bit in range(E):
+        halves = table.reshape(-1, 2, 1 << bit)
+        halves[:, 1] += halves[:, 0]
+    return table.reshape(-1, 1 << E)

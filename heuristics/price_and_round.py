@@ -13,7 +13,7 @@ from ..instances.evaluate import latency_empty_s
 from ..instances.instance import BoolArray, Instance
 from ..instances.placement import Placement
 from ..instances.solution import StoppedBy, latency_gap
-from ..method import Limits, Method, Outcome
+from ..method import Deadline, Limits, Method, Outcome
 from .ascent import climb, in_turn
 from .successive import guarantee
 
@@ -53,52 +53,86 @@ def price_and_round(
         Show each round on stderr if that is a terminal.
     """
     deadline = limits.deadline()
-    demand = merged_demand(instance)
-    order = tuple(range(instance.servers))
     meta: dict[str, Any] = {}
     if start is None:
-        first = in_turn(instance, order, deadline)
+        first = in_turn(instance, range(instance.servers), deadline)
         best, meta = first.cached, dict(first.share)
     else:
         best = start.cached
-    decomposition = Decomposition(instance, limits.threads)
-    decomposition.add(best)
-    empty = latency_empty_s(instance)
-
-    def improved(cached: BoolArray) -> BoolArray:
-        """Best placement from the known columns and a climb from there."""
-        limit = Limits(deadline.part(_MASTER_SHARE).remaining_s(), nodes=_MASTER_NODES)
-        cached = decomposition.master.rounded(limit, cached)
-        cached = climb(instance, demand, cached, order, deadline)[1]
-        decomposition.add(cached)
-        return cached
-
-    def closed() -> bool:
-        latency = empty - decomposition.terms.saving_s(best)
-        gap = latency_gap(latency, latency_bound(empty, decomposition.bound_s))
-        return gap is not None and gap <= limits.gap
-
-    rounds = 0
-    for done in decomposition.rounds(deadline.part(_BOUND_SHARE)):
-        rounds += 1
-        if progress:
-            show(done, empty)
-        best = improved(best)
-        if closed():
-            break
-    if decomposition.layers and not closed() and not deadline.passed():
-        decomposition.diversify(np.random.default_rng(seed), _DIVERSE, deadline)
-        best = improved(best)
-    reached = limits.gap > 0 and closed()
+    with Decomposition(instance, limits.threads) as decomposition:
+        rounding = _Rounding(instance, decomposition, best, limits, deadline)
+        for done in decomposition.rounds(deadline.part(_BOUND_SHARE)):
+            if progress:
+                show(done, rounding.empty_s)
+            rounding.round_up()
+            if rounding.closed():
+                break
+        if not rounding.closed() and decomposition.layers and not deadline.passed():
+            rounding.finish(np.random.default_rng(seed))
     finished = decomposition.converged and not deadline.passed()
+    reached = limits.gap > 0 and rounding.closed()
     return Outcome(
-        Placement(best),
+        Placement(rounding.best),
         StoppedBy.GAP if reached else StoppedBy.FINISHED if finished else StoppedBy.TIME,
-        latency_bound(empty, decomposition.bound_s),
-        meta
-        | {"rounds": rounds, "columns": len(decomposition.master)}
-        | {"pricing": decomposition.pricing},
+        latency_bound(rounding.empty_s, rounding.bound_s),
+        meta | {"columns": len(decomposition.master), "pricing": decomposition.pricing},
     )
+
+
+class _Rounding:
+    """The best placement so far, and how it gets better."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        decomposition: Decomposition,
+        best: BoolArray,
+        limits: Limits,
+        deadline: Deadline,
+    ) -> None:
+        self.best = best
+        self.empty_s = latency_empty_s(instance)
+        self._instance, self._decomposition = instance, decomposition
+        self._demand = merged_demand(instance)
+        self._limits, self._deadline = limits, deadline
+        self._complete_s = np.inf
+        decomposition.add(best)
+
+    @property
+    def saving_s(self) -> float:
+        """Saving of the best placement."""
+        return self._decomposition.terms.saving_s(self.best)
+
+    @property
+    def bound_s(self) -> float:
+        """No placement saves more."""
+        return min(self._decomposition.bound_s, self._complete_s)
+
+    def closed(self) -> bool:
+        """Whether the gap is as small as wanted."""
+        bound = latency_bound(self.empty_s, self.bound_s)
+        gap = latency_gap(self.empty_s - self.saving_s, bound)
+        return gap is not None and gap <= self._limits.gap
+
+    def round_up(self, share: float = _MASTER_SHARE, nodes: int | None = _MASTER_NODES) -> float:
+        """Put known columns together and climb from there; bound on what columns can give."""
+        limit = Limits(self._deadline.part(share).remaining_s(), nodes=nodes)
+        best, most = self._decomposition.master.rounded(limit, self.best)
+        order = range(self._instance.servers)
+        _, best = climb(self._instance, self._demand, best, order, self._deadline)
+        self._decomposition.add(best)
+        if self._decomposition.terms.saving_s(best) > self.saving_s:
+            self.best = best
+        return most
+
+    def finish(self, rng: np.random.Generator) -> None:
+        """Columns that are good at other prices; all columns that can matter, where few can."""
+        self._decomposition.diversify(rng, _DIVERSE, self._deadline)
+        self.round_up()
+        known = self.saving_s
+        if self._decomposition.complete(known):
+            most = self.round_up(share=1.0, nodes=None)
+            self._complete_s = max(known, most)
 
 
 METHOD = Method(
