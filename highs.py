@@ -105,6 +105,7 @@ def run_highs(
     relax: bool = False,
     start: Mapping[int, float] | None = None,
     progress: bool = False,
+    options: Mapping[str, object] | None = None,
 ) -> HighsResult:
     """Solve with HiGHS.
 
@@ -119,6 +120,8 @@ def run_highs(
         Values of some columns, by column number; HiGHS completes them.
     progress : bool
         Show HiGHS' log on stderr if that is a terminal.
+    options : mapping, optional
+        Further options of HiGHS, by their names there.
 
     Returns
     -------
@@ -128,7 +131,7 @@ def run_highs(
     # The number of threads is fixed by a process' first solve, unless the scheduler is reset.
     highspy.Highs.resetGlobalScheduler(True)
     solver = highspy.Highs()
-    _set_options(solver, limits, seed, progress)
+    _set_options(solver, limits, seed, progress, options or {})
     _check(solver.passModel(_lp(linear, scale, relax)), "passing the model")
     if start:
         index = np.fromiter(start, dtype=np.int32)
@@ -162,7 +165,13 @@ def run_highs(
     )
 
 
-def _set_options(solver: highspy.Highs, limits: Limits, seed: int, progress: bool) -> None:
+def _set_options(
+    solver: highspy.Highs,
+    limits: Limits,
+    seed: int,
+    progress: bool,
+    more: Mapping[str, object],
+) -> None:
     # HiGHS logs to stdout or to a file, and stdout belongs to results.
     show = progress and sys.stderr.isatty() and Path("/dev/stderr").exists()
     options: dict[str, object] = {
@@ -179,7 +188,7 @@ def _set_options(solver: highspy.Highs, limits: Limits, seed: int, progress: boo
         options["time_limit"] = limits.time_s
     if limits.nodes is not None:
         options["mip_max_nodes"] = limits.nodes
-    for name, value in options.items():
+    for name, value in (options | dict(more)).items():
         # HiGHS ignores a wrong option with nothing but this status.
         _check(solver.setOptionValue(name, value), f"option {name} = {value}")
 
