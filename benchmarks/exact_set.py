@@ -22,29 +22,26 @@ class Case(NamedTuple):
 _BASE = Scenario(users=8, area_m=500, capacity=0.2)
 _EIGHT = {"experts": 8, "models": ("dbrx",)}
 _BASES: dict[str, Scenario] = {
-    "K=1": _BASE.replace(models=("switch-base-32",), users=12),
+    "K=1": _BASE.replace(models=("switch-base-32",), users=40),
     "K=2": _BASE,
     "K=3": _BASE.replace(**_EIGHT, top_k=3),
     "K=4": _BASE.replace(**_EIGHT, top_k=4),
 }
 
-# Names: l layers, n servers, u users, t tokens (sparse), c capacity in %, local, alpha concentration.
+# Names: l layers, n servers, u users, t tokens (sparse), c capacity in %, local experts, alpha user
+# concentration.
 _CHANGES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "K=1": [
-        ("l6-n5-u12", {"layers": 6, "servers": 5}),
-        ("l6-n5-u12-alpha2", {"layers": 6, "servers": 5, "user_concentration": 2}),
-        ("l4-n4-u12-local4", {"layers": 4, "servers": 4, "local": 4}),
-        (
-            "two-sizes-l4-n4",
-            {"models": ("switch-base-8", "switch-base-32"), "layers": 4, "servers": 4},
-        ),
+        ("l6-n10-a1000", {"layers": 6, "servers": 10, "area_m": 1000}),
+        ("l6-n8-t6", {"layers": 6, "servers": 8, "tokens": 6}),
+        ("l12-n6-local4", {"layers": 12, "servers": 6, "local": 4, "user_concentration": 2}),
     ],
     "K=2": [
         ("l2-n4", {"layers": 2, "servers": 4}),
         ("l3-n3", {"layers": 3, "servers": 3}),
         ("l4-n3", {"layers": 4, "servers": 3}),
         ("l6-n2", {"layers": 6, "servers": 2}),
-        ("l8-n2-u12", {"layers": 8, "servers": 2, "users": 12}),
+        ("l4-n5-u12", {"layers": 4, "servers": 5, "users": 12}),
         ("l3-n5-u12", {"layers": 3, "servers": 5, "users": 12}),
         ("l6-n3-u12", {"layers": 6, "servers": 3, "users": 12}),
         ("l3-n3-c40", {"layers": 3, "servers": 3, "capacity": 0.4}),
@@ -55,7 +52,7 @@ _CHANGES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("l4-n4-t6", {"layers": 4, "servers": 4, "tokens": 6}),
         ("l8-n3-t6", {"layers": 8, "servers": 3, "tokens": 6}),
         ("l4-n5-u12-t6", {"layers": 4, "servers": 5, "users": 12, "tokens": 6}),
-        ("l8-n3-t6-local2", {"layers": 8, "servers": 3, "tokens": 6, "local": 2}),
+        ("l6-n4-u12-t6", {"layers": 6, "servers": 4, "users": 12, "tokens": 6}),
     ],
     "K=3": [
         ("l1-n3-c40", {"layers": 1, "servers": 3, "capacity": 0.4}),
@@ -66,7 +63,7 @@ _CHANGES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("l3-n3-t6", {"layers": 3, "servers": 3, "tokens": 6}),
         ("l4-n4-t6", {"layers": 4, "servers": 4, "tokens": 6}),
         ("l6-n2-t6", {"layers": 6, "servers": 2, "tokens": 6}),
-        ("l8-n3-t6-local3", {"layers": 8, "servers": 3, "tokens": 6, "local": 3}),
+        ("l3-n4-u12-c30", {"layers": 3, "servers": 4, "users": 12, "capacity": 0.3}),
         ("l3-n3-t6-c40", {"layers": 3, "servers": 3, "tokens": 6, "capacity": 0.4}),
         ("l4-n3-t6-alpha2", {"layers": 4, "servers": 3, "tokens": 6, "user_concentration": 2}),
         ("l2-n5-u12-local2", {"layers": 2, "servers": 5, "users": 12, "local": 2}),
@@ -74,7 +71,6 @@ _CHANGES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "K=4": [
         ("l2-n3-t6-c40", {"layers": 2, "servers": 3, "tokens": 6, "capacity": 0.4}),
         ("l4-n2-t6", {"layers": 4, "servers": 2, "tokens": 6}),
-        ("l3-n3-t6-local3", {"layers": 3, "servers": 3, "tokens": 6, "local": 3}),
         (
             "16-l2-n3-t6",
             {"experts": 16, "layers": 2, "servers": 3, "tokens": 6, "capacity": 0.4},

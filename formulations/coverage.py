@@ -15,7 +15,12 @@ from .profile_rows import add_profile_rows
 
 
 def coverage_model(
-    instance: Instance, *, shared: bool = True, partners: bool = True, profiles: bool = True
+    instance: Instance,
+    *,
+    shared: bool = True,
+    partners: bool = True,
+    profiles: bool = True,
+    steps: bool = False,
 ) -> pyo.ConcreteModel:
     """Build the default model.
 
@@ -31,6 +36,9 @@ def coverage_model(
     partners, profiles : bool
         Add the valid rows of `partner_rows` and `profile_rows`: a tighter linear relaxation, the
         same integer solutions.
+    steps : bool
+        With `profiles`, count the experts held of each layer in binary variables, to branch on.
+        Only these and ``x`` are integer then.
 
     Returns
     -------
@@ -62,10 +70,8 @@ def coverage_model(
     if partners:
         add_partner_rows(model, instance, terms, near)
     if profiles:
-        add_profile_rows(model, instance, terms, near)
+        add_profile_rows(model, instance, terms, near, steps=steps)
     model.latency = pyo.Objective(
         expr=linear((-terms.weight_s).tolist(), z, latency_empty_s(instance))
     )
     return model
-
-

@@ -41,7 +41,8 @@ def milp(
     shared: bool = True,
     partners: bool = True,
     profiles: bool = True,
-    climb: bool = True,
+    steps: bool = True,
+    climbs: int = 16,
     presolve: bool = False,
     effort: float = 0.0,
     reliable: int = 1,
@@ -59,10 +60,11 @@ def milp(
         HiGHS' random seed.
     formulation : {"coverage", "threshold", "assignment"}
         All three have the same optimum; `coverage` is the smallest.
-    shared, partners, profiles : bool
+    shared, partners, profiles, steps : bool
         Of `coverage_model`; the other formulations do not have them.
-    climb : bool
-        Begin with the placement of `ascent` where no start is given.
+    climbs : int
+        Server orders of `ascent`, whose placement HiGHS begins with where K >= 2 and no start is
+        given; 0 for none.
     presolve : bool
         HiGHS' presolve, which finds next to nothing to remove here.
     effort : float
@@ -83,9 +85,11 @@ def milp(
     """
     if not 0 <= effort <= 1:
         raise InputError(f"milp: option effort: must be 0 to 1, got {effort}")
+    if not 0 <= climbs <= 1000:
+        raise InputError(f"milp: option climbs: must be 0 to 1000, got {climbs}")
     if not 0 <= reliable < 2**31:
         raise InputError(f"milp: option reliable: must be >= 0, got {reliable}")
-    rows = {"shared": shared, "partners": partners, "profiles": profiles}
+    rows = {"shared": shared, "partners": partners, "profiles": profiles, "steps": steps}
     began = time.perf_counter()
     deadline = limits.deadline()
     # Pyomo makes many small objects that live on; looking for garbage among them takes two thirds
@@ -106,9 +110,10 @@ def milp(
     }
     if deadline.passed():
         return Outcome(None, StoppedBy.TIME, meta=meta)
-    if start is None and climb:
+    # With K = 1 HiGHS has found the optimum before the climbs are done.
+    if start is None and climbs and max(spec.top_k for spec in instance.models) > 1:
         left = Limits(time_s=deadline.remaining_s())
-        start = ascent(instance, limits=left, seed=seed).placement
+        start = ascent(instance, limits=left, seed=seed, orders=climbs).placement
         meta["start_seconds"] = time.perf_counter() - handed
     result = run_highs(
         linear,

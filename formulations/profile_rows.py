@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyomo.environ as pyo
 
 from ..heuristics.profile import LayerTerms
 from ..heuristics.subset_profile import subset_profiles
+from ..instances.arrays import sums
 from ..instances.instance import FloatArray, Instance, IntArray
 from ..instances.terms import Terms
 from ..maxplus import convolve
@@ -25,7 +28,7 @@ _ROUNDING = 1e-11
 
 
 def add_profile_rows(
-    model: pyo.ConcreteModel, instance: Instance, terms: Terms, near: Nearness
+    model: pyo.ConcreteModel, instance: Instance, terms: Terms, near: Nearness, *, steps: bool
 ) -> None:
     """Add ``gain[g, m]`` and its rows for each server set g and model m where they can bind.
 
@@ -33,32 +36,49 @@ def add_profile_rows(
     quarters of all terms. But 12 experts hold far fewer than three quarters of all pairs. The most
     that j experts of one layer can gain is the layer's profile, and the profiles of all layers
     combine by (max,+) convolution, as in `successive`, to F(j): exact, if only the servers of g
-    counted, and they shared one storage. With ``held[g, m]``, the number of distinct experts there::
+    counted, and they shared one storage. With ``held[g, m]``, the number of distinct experts::
 
         held <= sum of near[g, i],    sum of weight * z <= gain <= concave envelope of F at held
 
     The envelope ends at the capacity, where F itself is the bound, not its envelope beyond.
+
+    With `steps`, each layer has its own profile too, for the server set of the largest weight:
+    ``step[g, l, j]`` says that at least j + 1 experts of layer l are held, and pays what the
+    profile rises there. That bounds nothing by itself, but branching on it does: a layer held in
+    small part gains next to nothing, and no single x shows that.
     """
     model.held = pyo.Var(pyo.Any, dense=False)
     model.gain = pyo.Var(pyo.Any, dense=False)
     model.count = pyo.Constraint(pyo.Any)
     model.collect = pyo.Constraint(pyo.Any)
     model.envelope = pyo.Constraint(pyo.Any)
+    if steps:
+        model.step = pyo.Var(pyo.Any, domain=pyo.Binary, dense=False)
+        model.order = pyo.Constraint(pyo.Any)
+        model.tally = pyo.Constraint(pyo.Any)
+        model.profile = pyo.Constraint(pyo.Any)
     room = room_for(instance, terms)
     first = terms.expert_sets[terms.expert_set, 0]
     several = terms.sizes() > 1
     number = instance.item_model[first] * len(terms.server_sets) + terms.server_set
     z = list(model.z.values())
+    # Of each model, the server set of the largest weight.
+    total = sums(number, terms.weight_s, len(instance.models) * len(terms.server_sets))
+    heaviest = total.reshape(len(instance.models), -1).argmax(axis=1).tolist()
     for code in np.unique(number[several]).tolist():
         m, g = divmod(code, len(terms.server_sets))
         rows = np.flatnonzero(number == code)
-        members = terms.expert_sets[terms.expert_set[rows]]
+        members = terms.expert_sets[terms.expert_set[rows]].astype(np.int64)
         items = np.unique(members[members < terms.items])
         places = int(room[g, m])
-        if instance.models[m].experts > MAX_EXPERTS or places >= len(items):
+        spec = instance.models[m]
+        if spec.experts > MAX_EXPERTS or places >= len(items):
             continue
         weight = terms.weight_s[rows] * (_SUM / terms.weight_s[rows].sum())
-        most = _combined(instance, m, members, weight, places)
+        layer, profiles = _profiles(instance, m, members, weight)
+        most = np.zeros(1)
+        for gains in profiles:
+            most = convolve(most, gains).value[: places + 1]
         held, gain = model.held[g, m], model.gain[g, m]
         held.setlb(0.0)
         held.setub(float(places))
@@ -69,32 +89,55 @@ def add_profile_rows(
         paid = [z[t] for t in rows.tolist()]
         model.collect[g, m] = (None, linear([*weight.tolist(), -1.0], [*paid, gain]), 0)
         corner = _corners(most)
-        for k, (a, b) in enumerate(zip(corner[:-1], corner[1:], strict=True)):
+        for k, (a, b) in enumerate(pairwise(corner)):
             slope = float(most[b] - most[a]) / (b - a)
             start = float(most[a]) - slope * a + _ROUNDING * _SUM
             model.envelope[g, m, k] = (None, linear([1.0, -slope], [gain, held]), start)
+        if not steps or g != heaviest[m]:
+            continue
+        for number_of_layer in np.unique(layer).tolist():
+            inside = np.flatnonzero(layer == number_of_layer)
+            mine = items[(items - instance.item_offset[m]) // spec.experts == number_of_layer]
+            _add_steps(
+                model,
+                (g, m, number_of_layer),
+                [near(g, i) for i in mine.tolist()],
+                [z[t] for t in rows[inside].tolist()],
+                weight[inside],
+                profiles[number_of_layer, : min(places, len(mine)) + 1],
+            )
 
 
-def _combined(
-    instance: Instance, m: int, members: IntArray, weight: FloatArray, places: int
-) -> FloatArray:
-    """Most that j = 0 .. `places` experts of a model gain."""
+def _add_steps(
+    model: pyo.ConcreteModel,
+    name: tuple[int, int, int],
+    there: list[pyo.Var],
+    paid: list[pyo.Var],
+    weight: FloatArray,
+    profile: FloatArray,
+) -> None:
+    """Add the steps of one layer."""
+    scale = _SUM / float(weight.sum())
+    rise = np.diff(profile) * scale
+    step = [model.step[(*name, j)] for j in range(len(rise))]
+    for j in range(1, len(step)):
+        model.order[(*name, j)] = (None, linear([1.0, -1.0], [step[j], step[j - 1]]), 0)
+    ones = [1.0] * len(there) + [-1.0] * len(step)
+    model.tally[name] = (0, linear(ones, [*there, *step]), 0)
+    coefficients = [*(weight * scale).tolist(), *(-rise).tolist()]
+    model.profile[name] = (None, linear(coefficients, [*paid, *step]), _ROUNDING * _SUM)
+
+
+def _profiles(
+    instance: Instance, m: int, members: IntArray, weight: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    """Layer of each term, and the most that k experts of each layer of a model gain; [L, E + 1]."""
     spec = instance.models[m]
     inside = members < instance.items
-    local = members.astype(np.int64) - instance.item_offset[m]
-    layers = subset_profiles(
-        LayerTerms(
-            layer=local[:, 0] // spec.experts,
-            experts=np.where(inside, local % spec.experts, -1),
-            weight_s=weight,
-        ),
-        spec.layers,
-        spec.experts,
-    )
-    most = np.zeros(1)
-    for profile in layers.gain_s:
-        most = convolve(most, profile).value[: places + 1]
-    return most
+    local = members - instance.item_offset[m]
+    layer = local[:, 0] // spec.experts
+    terms = LayerTerms(layer, np.where(inside, local % spec.experts, -1), weight)
+    return layer, subset_profiles(terms, spec.layers, spec.experts).gain_s
 
 
 def _corners(values: FloatArray) -> list[int]:
