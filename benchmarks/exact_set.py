@@ -34,7 +34,6 @@ _CHANGES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "K=1": [
         ("l6-n10-a1000", {"layers": 6, "servers": 10, "area_m": 1000}),
         ("l6-n8-t6", {"layers": 6, "servers": 8, "tokens": 6}),
-        ("l12-n6-local4", {"layers": 12, "servers": 6, "local": 4, "user_concentration": 2}),
     ],
     "K=2": [
         ("l2-n4", {"layers": 2, "servers": 4}),
@@ -53,6 +52,9 @@ _CHANGES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("l8-n3-t6", {"layers": 8, "servers": 3, "tokens": 6}),
         ("l4-n5-u12-t6", {"layers": 4, "servers": 5, "users": 12, "tokens": 6}),
         ("l6-n4-u12-t6", {"layers": 6, "servers": 4, "users": 12, "tokens": 6}),
+        ("l4-n4", {"layers": 4, "servers": 4}),
+        ("l6-n4-c10", {"layers": 6, "servers": 4, "capacity": 0.1}),
+        ("l8-n4-t6", {"layers": 8, "servers": 4, "tokens": 6}),
     ],
     "K=3": [
         ("l1-n3-c40", {"layers": 1, "servers": 3, "capacity": 0.4}),
@@ -67,6 +69,10 @@ _CHANGES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("l3-n3-t6-c40", {"layers": 3, "servers": 3, "tokens": 6, "capacity": 0.4}),
         ("l4-n3-t6-alpha2", {"layers": 4, "servers": 3, "tokens": 6, "user_concentration": 2}),
         ("l2-n5-u12-local2", {"layers": 2, "servers": 5, "users": 12, "local": 2}),
+        ("l3-n3-c30", {"layers": 3, "servers": 3, "capacity": 0.3}),
+        ("l4-n2", {"layers": 4, "servers": 2}),
+        ("l2-n4-c30", {"layers": 2, "servers": 4, "capacity": 0.3}),
+        ("l6-n3-t6", {"layers": 6, "servers": 3, "tokens": 6}),
     ],
     "K=4": [
         ("l2-n3-t6-c40", {"layers": 2, "servers": 3, "tokens": 6, "capacity": 0.4}),
