@@ -8,20 +8,39 @@ import pyomo.environ as pyo
 from ..instances.evaluate import latency_empty_s
 from ..instances.instance import Instance
 from ..instances.terms import coverage_terms
+from .nearness import Nearness
+from .partner_rows import add_partner_rows
 from .placement_block import add_placement, check_rows, linear, new_model
+from .profile_rows import add_profile_rows
 
 
-def coverage_model(instance: Instance) -> pyo.ConcreteModel:
+def coverage_model(
+    instance: Instance,
+    *,
+    shared: bool = True,
+    partners: bool = True,
+    profiles: bool = True,
+) -> pyo.ConcreteModel:
     """Build the default model.
 
     ``z[t]`` is the share of term t that is paid; ``cover[t, k]`` lets it be paid only as far as the
     k-th expert of its set is cached by a server of its server set. Only ``x`` is integer.
 
+    Parameters
+    ----------
+    instance : Instance
+    shared : bool
+        Let all terms share one variable ``near[server set, item]`` for "some server of the set
+        caches the item" instead of a sum over ``x`` in each row: fewer nonzeros, the same bound.
+    partners, profiles : bool
+        Add the valid rows of `partner_rows` and `profile_rows`: a tighter linear relaxation, the
+        same integer solutions.
+
     Returns
     -------
     pyomo.ConcreteModel
         Variables ``x`` and ``z``, constraints ``capacity`` and ``cover``, objective ``latency`` in
-        seconds, to be minimised.
+        seconds, to be minimised; and what the options add.
     """
     terms = coverage_terms(instance)
     members = terms.expert_sets[terms.expert_set]
@@ -32,22 +51,22 @@ def coverage_model(instance: Instance) -> pyo.ConcreteModel:
     model.z = pyo.Var(range(len(terms)), bounds=(0, 1))
     z = list(model.z.values())
 
-    # Terms share their sums over servers: each (server set, item) is looked up once.
-    servers = [np.flatnonzero(row).tolist() for row in terms.server_sets]
-    key = terms.server_set[term] * terms.items + members[term, column]
-    distinct, which = np.unique(key, return_inverse=True)
-    sums = []
-    for code in distinct.tolist():
-        server_set, item = divmod(code, terms.items)
-        # A pair without a variable can help nobody who asks for the item.
-        near = [x[n, item] for n in servers[server_set] if (n, item) in x]
-        sums.append(([1.0] + [-1.0] * len(near), near))
-
-    rows = zip(term.tolist(), column.tolist(), which.tolist(), strict=True)
+    near = Nearness(model, terms, x)
+    single = terms.sizes() == 1
     model.cover = pyo.Constraint(pyo.Any)
-    for t, k, w in rows:
-        coefficients, near = sums[w]
-        model.cover[t, k] = (None, linear(coefficients, [z[t], *near]), 0)
+    item = members[term, column].tolist()
+    server_set = terms.server_set[term].tolist()
+    direct = (single[term] | (not shared)).tolist()
+    for t, k, g, i, straight in zip(
+        term.tolist(), column.tolist(), server_set, item, direct, strict=True
+    ):
+        provider = near.servers(g, i) if straight else [near(g, i)]
+        coefficients = [1.0] + [-1.0] * len(provider)
+        model.cover[t, k] = (None, linear(coefficients, [z[t], *provider]), 0)
+    if partners:
+        add_partner_rows(model, instance, terms, near)
+    if profiles:
+        add_profile_rows(model, instance, terms, near)
     model.latency = pyo.Objective(
         expr=linear((-terms.weight_s).tolist(), z, latency_empty_s(instance))
     )

@@ -11,7 +11,9 @@ import numpy as np
 import pyomo.environ as pyo
 from pyomo.common.gc_manager import PauseGC
 
+from ..heuristics.ascent import ascent
 from ..highs import run_highs
+from ..instances.errors import InputError
 from ..instances.instance import Instance
 from ..instances.placement import Placement
 from ..instances.solution import StoppedBy
@@ -23,7 +25,7 @@ from .threshold import threshold_model
 
 Formulation = Literal["coverage", "threshold", "assignment"]
 
-FORMULATIONS: dict[Formulation, Callable[[Instance], pyo.ConcreteModel]] = {
+FORMULATIONS: dict[Formulation, Callable[..., pyo.ConcreteModel]] = {
     "coverage": coverage_model,
     "threshold": threshold_model,
     "assignment": assignment_model,
@@ -36,6 +38,13 @@ def milp(
     limits: Limits,
     seed: int,
     formulation: Formulation = "coverage",
+    shared: bool = True,
+    partners: bool = True,
+    profiles: bool = True,
+    climbs: int = 16,
+    presolve: bool = False,
+    effort: float = 0.0,
+    reliable: int = 1,
     start: Placement | None = None,
     progress: bool = False,
 ) -> Outcome:
@@ -50,6 +59,19 @@ def milp(
         HiGHS' random seed.
     formulation : {"coverage", "threshold", "assignment"}
         All three have the same optimum; `coverage` is the smallest.
+    shared, partners, profiles : bool
+        Of `coverage_model`; the other formulations do not have them.
+    climbs : int
+        Server orders of `ascent`, whose placement HiGHS begins with where K >= 2 and no start is
+        given; 0 for none.
+    presolve : bool
+        HiGHS' presolve, which finds next to nothing to remove here.
+    effort : float
+        Share of the work that HiGHS may spend on its own heuristics, 0 to 1.
+    reliable : int
+        Tries of strong branching on a variable before HiGHS trusts its pseudocost (Achterberg,
+        Koch, Martin 2005, doi:10.1016/j.orl.2004.04.002). They take most of the time where it is 8,
+        HiGHS' own default.
     start : Placement, optional
         A feasible placement for HiGHS to begin with.
     progress : bool
@@ -60,12 +82,19 @@ def milp(
     Outcome
         Its ``meta`` has the sizes of the model, the nodes, and the seconds of each step.
     """
+    if not 0 <= effort <= 1:
+        raise InputError(f"milp: option effort: must be 0 to 1, got {effort}")
+    if not 0 <= climbs <= 1000:
+        raise InputError(f"milp: option climbs: must be 0 to 1000, got {climbs}")
+    if not 0 <= reliable < 2**31:
+        raise InputError(f"milp: option reliable: must be >= 0, got {reliable}")
+    rows = {"shared": shared, "partners": partners, "profiles": profiles}
     began = time.perf_counter()
     deadline = limits.deadline()
     # Pyomo makes many small objects that live on; looking for garbage among them takes two thirds
     # of the time.
     with PauseGC():
-        model = FORMULATIONS[formulation](instance)
+        model = FORMULATIONS[formulation](instance, **(rows if formulation == "coverage" else {}))
         built = time.perf_counter()
         linear, columns = compiled(model)
     handed = time.perf_counter()
@@ -80,12 +109,22 @@ def milp(
     }
     if deadline.passed():
         return Outcome(None, StoppedBy.TIME, meta=meta)
+    # With K = 1 HiGHS has found the optimum before the climbs are done.
+    if start is None and climbs and max(spec.top_k for spec in instance.models) > 1:
+        left = Limits(time_s=deadline.remaining_s())
+        start = ascent(instance, limits=left, seed=seed, orders=climbs).placement
+        meta["start_seconds"] = time.perf_counter() - handed
     result = run_highs(
         linear,
         limits=dataclasses.replace(limits, time_s=deadline.remaining_s()),
         seed=seed,
         start=None if start is None else _column_values(placed, start),
         progress=progress,
+        options={
+            "presolve": "choose" if presolve else "off",
+            "mip_heuristic_effort": effort,
+            "mip_pscost_minreliable": reliable,
+        },
     )
     stopped_by = result.stopped_by
     if stopped_by is StoppedBy.PROOF and limits.gap > 0:

@@ -1,0 +1,157 @@
+"""Exact models and their options against each other, on the set of `exact_set`.
+
+    python benchmarks/exact.py [--variants plain,default] [--time-limit 60] [--groups K=2,K=3]
+                               [--every 1] [--output cells.csv]
+
+One process and one thread; all variants of an instance run one after the other, so that they meet
+the same machine. Seconds are processor time of the whole solve, building included; the time limit
+is wall time. The mean is the shifted geometric one (shift 1 s), an unsolved run counting with the
+time that it took. The root gap is that of the linear relaxation to the best saving that any variant
+found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from exact_set import exact_set
+from expertcache.coverage_lp import coverage_lp
+from expertcache.formulations.assignment import assignment_model
+from expertcache.formulations.compiled import compiled
+from expertcache.formulations.coverage import coverage_model
+from expertcache.highs import LinearModel, run_highs
+from expertcache.instances.evaluate import latency_empty_s
+from expertcache.instances.generate import generate
+from expertcache.instances.instance import Instance
+from expertcache.instances.terms import coverage_terms
+from expertcache.method import Limits
+from expertcache.solver import solve
+from tqdm import tqdm
+
+#: The model without any help, and HiGHS' own defaults.
+_BARE: dict[str, Any] = {"shared": False, "partners": False, "profiles": False}
+_AS_IT_IS: dict[str, Any] = {
+    "climbs": 0,
+    "presolve": True,
+    "effort": 0.05,
+    "reliable": 8,
+}
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": _BARE | _AS_IT_IS,
+    "assignment": {"formulation": "assignment"} | _AS_IT_IS,
+    "default": {},
+    "rows only": _AS_IT_IS,
+    "options only": _BARE,
+    "no shared": {"shared": False},
+    "no partners": {"partners": False},
+    "no profiles": {"profiles": False},
+    "no climb": {"climbs": 0},
+    "presolve": {"presolve": True},
+    "effort 0.05": {"effort": 0.05},
+    "reliable 8": {"reliable": 8},
+}
+
+#: The plain coverage model without Pyomo, by HiGHS' own defaults.
+ARRAYS = "arrays"
+
+
+class Run(NamedTuple):
+    """One solve: nodes are those of the tree."""
+
+    solved: bool
+    saving_s: float
+    nodes: int
+
+
+def run_variant(instance: Instance, variant: str, limit: float) -> Run:
+    """Solve an instance."""
+    if variant == ARRAYS:
+        linear = arrays(instance)
+        result = run_highs(linear, limits=Limits(time_s=limit))
+        saving = 0.0 if result.values is None else -float(linear.cost @ result.values)
+        return Run(result.stopped_by == "proof", saving, result.nodes)
+    solution = solve(instance, "milp", limits=Limits(time_s=limit), options=VARIANTS[variant])
+    nodes = int(solution.meta.get("nodes", 0))
+    return Run(solution.status == "optimal", solution.saving_s or 0.0, nodes)
+
+
+def arrays(instance: Instance) -> LinearModel:
+    """Plain coverage model without Pyomo."""
+    return coverage_lp(instance, coverage_terms(instance)).linear
+
+
+def root_saving_s(instance: Instance, variant: str) -> float:
+    """Saving of the linear relaxation."""
+    options = VARIANTS.get(variant, {})
+    if variant == ARRAYS:
+        return -run_highs(arrays(instance), limits=Limits(), relax=True).bound
+    if options.get("formulation") == "assignment":
+        model = assignment_model(instance)
+    else:
+        model = coverage_model(instance, **{k: v for k, v in options.items() if k in _BARE})
+    bound = run_highs(compiled(model)[0], limits=Limits(), relax=True).bound
+    return latency_empty_s(instance) - bound
+
+
+def shifted_mean(seconds: pd.Series[float]) -> float:
+    """Shifted geometric mean, shift 1 s."""
+    return float(np.expm1(np.log1p(seconds).mean()))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--variants", default=f"plain,{ARRAYS},assignment,default")
+    parser.add_argument("--time-limit", type=float, default=60.0)
+    parser.add_argument("--groups", default="K=1,K=2,K=3,K=4")
+    parser.add_argument("--every", type=int, default=1, help="take each n-th instance only")
+    parser.add_argument("--output", help="CSV of every cell, written as it grows")
+    arguments = parser.parse_args()
+    variants = arguments.variants.split(",")
+    groups = arguments.groups.split(",")
+    cases = [case for case in exact_set() if case.group in groups][:: arguments.every]
+    cells = []
+    for case in tqdm(cases, disable=None):
+        instance = generate(case.scenario, case.seed, name=case.name)
+        done = {}
+        for variant in variants:
+            began = time.process_time()
+            run = run_variant(instance, variant, arguments.time_limit)
+            done[variant] = run, time.process_time() - began
+        best = max(run.saving_s for run, _ in done.values())
+        for variant, (run, seconds) in done.items():
+            root = root_saving_s(instance, variant) / best - 1 if best > 0 else 0.0
+            cells.append((case.group, case.name, variant, run.solved, seconds, run.nodes, root))
+        table = pd.DataFrame(
+            cells, columns=["K", "name", "variant", "solved", "seconds", "nodes", "root gap"]
+        )
+        if arguments.output:
+            table.to_csv(arguments.output, index=False)
+    for by in (["variant"], ["K", "variant"]):
+        print(
+            table.groupby(by, sort=False)
+            .agg(
+                solved=("solved", "sum"),
+                of=("solved", "size"),
+                seconds=("seconds", shifted_mean),
+                nodes=("nodes", "mean"),
+                root_gap=("root gap", "mean"),
+            )
+            .to_string(
+                formatters={
+                    "seconds": "{:.2f}".format,
+                    "nodes": "{:.0f}".format,
+                    "root_gap": "{:.2%}".format,
+                }
+            ),
+            "\n",
+        )
+
+
+if __name__ == "__main__":
+    main()
