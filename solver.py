@@ -13,12 +13,13 @@ from .instances.errors import InputError, UnsupportedError
 from .instances.evaluate import evaluate, latency_empty_s
 from .instances.instance import Instance
 from .instances.placement import Placement
-from .instances.solution import Solution, Status, StoppedBy, latency_gap
+from .instances.solution import Solution, Status, StoppedBy, closes, latency_gap
 from .method import Limits, Method, Outcome
 
 #: Module of each method; imported only when it is used.
 METHODS = {
     "milp": "formulations.milp",
+    "exact": "formulations.exact",
     "greedy": "heuristics.greedy",
     "enumeration-greedy": "heuristics.enumeration_greedy",
     "pipage": "heuristics.pipage",
@@ -31,11 +32,6 @@ METHODS = {
     "random": "heuristics.random",
     "cloud-only": "heuristics.cloud_only",
 }
-
-#: A proof holds up to this share of the largest possible saving, and what rounding may add to it
-#: as a share of the latency.
-PROOF_TOLERANCE = 1e-6
-ROUNDING = 1e-9
 
 
 def find_method(name: str) -> Method:
@@ -131,7 +127,7 @@ def with_bound(solution: Solution, bound_latency_s: float) -> Solution:
     bound = max(known)
     status = solution.status
     if latency is not None:
-        if _closes(latency, bound, empty):
+        if closes(latency, bound, empty):
             status = Status.OPTIMAL
         bound = min(bound, latency)
     return replace(solution, status=status, bound_latency_s=bound, gap=latency_gap(latency, bound))
@@ -152,11 +148,6 @@ def a_priori(solution: Solution, facts: Facts) -> Guarantee:
     if solution.status is Status.OPTIMAL:
         return Guarantee(1.0, "proved optimal")
     return find_method(solution.method).guarantee(facts, solution)
-
-
-def _closes(latency: float, bound: float, empty: float) -> bool:
-    """Whether a bound proves a latency optimal."""
-    return latency - bound <= PROOF_TOLERANCE * (empty - bound) + ROUNDING * empty
 
 
 def _solution(
@@ -185,7 +176,7 @@ def _solution(
     status = Status.NONE if placement is None else Status.FEASIBLE
     if status is Status.FEASIBLE and stopped_by in (StoppedBy.PROOF, StoppedBy.FINISHED):
         assert latency is not None
-        if bound is not None and _closes(latency, bound, empty):
+        if bound is not None and closes(latency, bound, empty):
             status = Status.OPTIMAL
         elif stopped_by is StoppedBy.PROOF:
             stopped_by = StoppedBy.ERROR

@@ -12,7 +12,7 @@ from ..instances.demand import merged_demand
 from ..instances.evaluate import latency_empty_s
 from ..instances.instance import BoolArray, Instance
 from ..instances.placement import Placement
-from ..instances.solution import StoppedBy, latency_gap
+from ..instances.solution import StoppedBy, closes, latency_gap
 from ..method import Deadline, Limits, Method, Outcome
 from .ascent import climb, in_turn
 from .successive import guarantee
@@ -69,11 +69,12 @@ def price_and_round(
                 break
         if not rounding.closed() and decomposition.layers and not deadline.passed():
             rounding.finish(np.random.default_rng(seed))
-    finished = decomposition.converged and not deadline.passed()
-    reached = limits.gap > 0 and rounding.closed()
+    stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
+    if rounding.closed():
+        stopped_by = StoppedBy.GAP if limits.gap > 0 else StoppedBy.FINISHED
     return Outcome(
         Placement(rounding.best),
-        StoppedBy.GAP if reached else StoppedBy.FINISHED if finished else StoppedBy.TIME,
+        stopped_by,
         latency_bound(rounding.empty_s, rounding.bound_s),
         meta | {"columns": len(decomposition.master), "pricing": decomposition.pricing},
     )
@@ -109,10 +110,11 @@ class _Rounding:
         return min(self._decomposition.bound_s, self._complete_s)
 
     def closed(self) -> bool:
-        """Whether the gap is as small as wanted."""
-        bound = latency_bound(self.empty_s, self.bound_s)
-        gap = latency_gap(self.empty_s - self.saving_s, bound)
-        return gap is not None and gap <= self._limits.gap
+        """Whether the gap is as small as wanted, or nothing but tolerance."""
+        latency, bound = self.empty_s - self.saving_s, latency_bound(self.empty_s, self.bound_s)
+        gap = latency_gap(latency, bound)
+        within = gap is not None and gap <= self._limits.gap
+        return within or closes(latency, bound, self.empty_s)
 
     def round_up(self, share: float = _MASTER_SHARE, nodes: int | None = _MASTER_NODES) -> float:
         """Put known columns together and climb from there; bound on what columns can give."""

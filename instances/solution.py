@@ -15,6 +15,11 @@ from .storage import check_header, decode, read_bytes, write_bytes
 
 FORMAT = "expertcache/solution"
 
+#: A proof holds up to this share of the largest possible saving, and what rounding may add to it
+#: as a share of the latency.
+PROOF_TOLERANCE = 1e-6
+ROUNDING = 1e-9
+
 
 class Status(StrEnum):
     """What is in hand."""
@@ -118,6 +123,12 @@ def latency_gap(latency_s: float | None, bound_latency_s: float | None) -> float
         return 0.0
     gap = latency_s / bound_latency_s - 1 if bound_latency_s > 0 else math.inf
     return gap if math.isfinite(gap) else None
+
+
+def closes(latency_s: float, bound_latency_s: float, latency_empty_s: float) -> bool:
+    """Whether a bound proves a latency optimal."""
+    room = PROOF_TOLERANCE * (latency_empty_s - bound_latency_s) + ROUNDING * latency_empty_s
+    return latency_s - bound_latency_s <= room
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,10 +1,13 @@
 """The layer decomposition: its bound, its parts, and the placements made from it."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from expertcache.coverage_lp import coverage_lp
-from expertcache.formulations import layer_pricing
+from expertcache.formulations import count_profile, layer_pricing
 from expertcache.formulations.bound import bound, find_bound
+from expertcache.formulations.count_profile import CountProfile
 from expertcache.formulations.decomposition import Decomposition
 from expertcache.formulations.layer_pricing import LayerPricing
 from expertcache.heuristics import layer_search
@@ -39,9 +42,47 @@ def test_bound_is_never_above_the_optimum(seed, random_instance, brute_force_lat
     relaxed = -run_highs(coverage_lp(instance, terms).linear, limits=Limits(), relax=True).bound
     empty = latency_empty_s(instance)
     assert empty - decomposition.bound_latency_s <= relaxed + 2e-6 * empty
-    solution = solve(instance, "decomposition")
-    assert solution.latency_s >= best * (1 - 1e-12)
-    assert solution.bound_latency_s <= best * (1 + 1e-12)
+    # So small that every layer has its profile over all servers: a proof.
+    for method in ("decomposition", "exact"):
+        solution = solve(instance, method)
+        assert solution.status == "optimal"
+        assert solution.latency_s == pytest.approx(best, rel=1e-6, abs=1e-12)
+        assert solution.bound_latency_s <= best * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_exact_goes_on_where_the_decomposition_leaves_a_gap(
+    seed, random_instance, brute_force_latency, monkeypatch
+):
+    monkeypatch.setattr(count_profile, "_PLACEMENTS", 0)
+    instance = _instance(random_instance, seed)
+    best = brute_force_latency(instance)
+    assert bound(instance, "decomposition").bound_latency_s <= best * (1 + 1e-12)
+    solution = solve(instance, "exact")
+    assert solution.status == "optimal"
+    assert solution.latency_s == pytest.approx(best, rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_count_profile_is_that_of_all_placements(seed, random_instance):
+    servers = 1 + seed % 3
+    instance = random_instance(
+        seed, layers=1, experts=5 - servers, servers=servers, top_k=1 + seed % 3, rows=30
+    )
+    (layer,) = split_layers(instance, coverage_terms(instance))
+    profile = CountProfile(layer)
+    shape = (servers, layer.experts)
+    best = np.full(profile.gain_s.shape, -np.inf)
+    for choice in product([False, True], repeat=servers * layer.experts):
+        cached = np.array(choice).reshape(shape)
+        if not (cached & ~layer.terms.useful()).any():
+            counts = tuple(cached.sum(axis=1))
+            best[counts] = max(best[counts], layer.gain_s(cached))
+    np.testing.assert_allclose(profile.gain_s, best)
+    for counts in np.ndindex(best.shape):
+        cached = profile.placement(counts)
+        assert tuple(cached.sum(axis=1)) == counts
+        assert layer.gain_s(cached) == pytest.approx(best[counts])
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -5,9 +5,9 @@ from expertcache.cli import main
 from expertcache.instances.errors import InputError
 from expertcache.instances.evaluate import evaluate
 from expertcache.instances.records import check, recipe_of, records, stored_placement
-from expertcache.instances.solution import write_solution
+from expertcache.instances.solution import PROOF_TOLERANCE, write_solution
 from expertcache.instances.suites import SUITES
-from expertcache.solver import PROOF_TOLERANCE, solve
+from expertcache.solver import solve
 
 NAMES = [recipe.name for suite in SUITES.values() for recipe in suite.recipes]
 
