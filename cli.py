@@ -167,7 +167,9 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--seed", type=int, action="append", metavar="SEED", help="repeatable")
     study.add_argument("--time-limit", type=float, metavar="SECONDS", help="of a cell (60)")
     study.add_argument("--memory-limit", type=int, metavar="MIB", help="of a cell")
-    study.add_argument("--reference", help="of the ratios: milp (default), lp or none")
+    study.add_argument(
+        "--reference", help="of the ratios: milp (default), exact, decomposition, lp, none"
+    )
     study.add_argument(
         "--set",
         action="append",

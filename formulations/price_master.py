@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +13,8 @@ from ..highs import LinearModel, run_highs
 from ..instances.instance import BoolArray, FloatArray, Instance, IntArray
 from ..instances.layers import Layer
 from ..knapsack import knapsack_row
-from ..method import Limits
+from ..method import Deadline, Limits
+from .column_program import best_columns
 
 
 @dataclass(eq=False)
@@ -109,7 +111,9 @@ class PriceMaster:
         assert result.values is not None
         return np.maximum(-result.row_dual[len(self.layers) :], 0.0), float(gain @ result.values)
 
-    def rounded(self, limits: Limits, start: BoolArray) -> tuple[BoolArray, float]:
+    def rounded(
+        self, limits: Limits, start: BoolArray, *, optimal: bool = False
+    ) -> tuple[BoolArray, float]:
         """Choose a column for each layer within the capacities, at least as good as the start.
 
         Parameters
@@ -117,6 +121,8 @@ class PriceMaster:
         limits : Limits
         start : bool array [N, I]
             A feasible placement whose layers are known.
+        optimal : bool
+            Spend all the time on the best choice: by `best_columns`, where that is possible.
 
         Returns
         -------
@@ -124,32 +130,70 @@ class PriceMaster:
         bound_s : float
             No placement made of known columns saves more.
         """
-        chosen: list[tuple[int, int]] = []
-        values: list[float] = []
+        chosen: list[list[int]] = []
+        first: list[int] = []
         for number, (layer, columns) in enumerate(zip(self.layers, self._columns, strict=True)):
             own = start[:, layer.first_item : layer.first_item + layer.experts]
             own = own & self._useful[number]
-            first = columns.where[tuple(own.sum(axis=1).tolist())]
-            for k in dict.fromkeys([first, *_undominated(columns)]):
-                chosen.append((number, k))
-                values.append(float(k == first))
-        gain = np.array([self._columns[number].gain_s[k] for number, k in chosen])
-        used = np.array([self._columns[number].used[k] for number, k in chosen])
-        layer_of = np.array([number for number, _ in chosen])
+            first.append(columns.where[tuple(own.sum(axis=1).tolist())])
+            chosen.append(list(dict.fromkeys([first[-1], *_undominated(columns)])))
+        picked = self._by_capacities(chosen, limits.deadline()) if optimal else None
+        bound = 0.0
+        if picked is None:
+            picked, bound = self._by_branching(chosen, first, limits)
+        placement = np.zeros(start.shape, dtype=np.bool_)
+        value = 0.0
+        for layer, columns, k in zip(self.layers, self._columns, picked, strict=True):
+            if k is not None:
+                placement[:, layer.first_item : layer.first_item + layer.experts] = columns.cached[
+                    k
+                ]
+                value += columns.gain_s[k]
+        fits = placement @ self.instance.item_bytes <= self.instance.capacity_bytes
+        # A dynamic program is its own bound, up to rounding.
+        return (placement if fits.all() else start), max(bound, value * (1 + 1e-12))
+
+    def _by_capacities(
+        self, chosen: list[list[int]], deadline: Deadline
+    ) -> Sequence[int | None] | None:
+        """Columns by dynamic programming, where the weights are whole numbers."""
+        if (self.weight != np.floor(self.weight)).any():
+            return None
+        load = [
+            np.array([columns.used[k] for k in kept]) * self.weight[:, number]
+            for number, (columns, kept) in enumerate(zip(self._columns, chosen, strict=True))
+        ]
+        gain = [
+            np.array([columns.gain_s[k] for k in kept])
+            for columns, kept in zip(self._columns, chosen, strict=True)
+        ]
+        room = np.floor(self.room).astype(np.int64)
+        found = best_columns([part.astype(np.int64) for part in load], gain, room, deadline)
+        if found is None:
+            return None
+        return [kept[j] for kept, j in zip(chosen, found, strict=True)]
+
+    def _by_branching(
+        self, chosen: list[list[int]], first: list[int], limits: Limits
+    ) -> tuple[Sequence[int | None], float]:
+        """Columns by branch and bound, beginning with the first ones; and a bound."""
+        layer_of = np.repeat(np.arange(len(chosen)), [len(kept) for kept in chosen])
+        flat = [k for kept in chosen for k in kept]
+        gain = np.array([self._columns[n].gain_s[k] for n, k in zip(layer_of, flat, strict=True)])
+        used = np.array([self._columns[n].used[k] for n, k in zip(layer_of, flat, strict=True)])
+        begin = [float(k == first[n]) for n, k in zip(layer_of, flat, strict=True)]
         result = run_highs(
             self._linear(gain, layer_of, used, integer=True),
             limits=limits,
-            start=dict(enumerate(values)),
+            start=dict(enumerate(begin)),
         )
-        placement = np.zeros(start.shape, dtype=np.bool_)
-        if result.values is not None:
-            values = [float(value) for value in result.values]
-        for (number, k), value in zip(chosen, values, strict=True):
+        if result.values is None:
+            return first, -result.bound
+        picked: list[int | None] = [None] * len(chosen)
+        for n, k, value in zip(layer_of.tolist(), flat, result.values, strict=True):
             if value > 0.5:
-                layer, cached = self.layers[number], self._columns[number].cached[k]
-                placement[:, layer.first_item : layer.first_item + layer.experts] = cached
-        fits = placement @ self.instance.item_bytes <= self.instance.capacity_bytes
-        return (placement if fits.all() else start), -result.bound
+                picked[n] = k
+        return picked, -result.bound
 
     def _linear(
         self, gain: FloatArray, layer: IntArray, used: FloatArray, *, integer: bool

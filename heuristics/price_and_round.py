@@ -17,7 +17,7 @@ from ..method import Deadline, Limits, Method, Outcome
 from .ascent import climb, in_turn
 from .successive import guarantee
 
-#: Shares of the time limit: until the bound must be done, and of one restricted master problem.
+#: Shares of the time left: for the bound; for one restricted master problem, and for a climb.
 _BOUND_SHARE, _MASTER_SHARE = 0.7, 0.1
 
 #: Nodes of a restricted master problem.
@@ -116,12 +116,14 @@ class _Rounding:
         within = gap is not None and gap <= self._limits.gap
         return within or closes(latency, bound, self.empty_s)
 
-    def round_up(self, share: float = _MASTER_SHARE, nodes: int | None = _MASTER_NODES) -> float:
+    def round_up(self, *, optimal: bool = False) -> float:
         """Put known columns together and climb from there; bound on what columns can give."""
-        limit = Limits(self._deadline.part(share).remaining_s(), nodes=nodes)
-        best, most = self._decomposition.master.rounded(limit, self.best)
-        order = range(self._instance.servers)
-        _, best = climb(self._instance, self._demand, best, order, self._deadline)
+        limit = Limits(self._deadline.part(_MASTER_SHARE).remaining_s(), nodes=_MASTER_NODES)
+        if optimal:
+            limit = Limits(self._deadline.remaining_s())
+        best, most = self._decomposition.master.rounded(limit, self.best, optimal=optimal)
+        order, until = range(self._instance.servers), self._deadline.part(_MASTER_SHARE)
+        _, best = climb(self._instance, self._demand, best, order, until)
         self._decomposition.add(best)
         if self._decomposition.terms.saving_s(best) > self.saving_s:
             self.best = best
@@ -133,7 +135,7 @@ class _Rounding:
         self.round_up()
         known = self.saving_s
         if self._decomposition.complete(known):
-            most = self.round_up(share=1.0, nodes=None)
+            most = self.round_up(optimal=True)
             self._complete_s = max(known, most)
 
 

@@ -140,10 +140,12 @@ def write_page(
             f"{settings['time_limit_s']:g} s{memory} for each cell."
         ),
         reference={
-            "milp": "optimal saving, or of what the bound leaves open where it is not proved",
             "lp": "saving that the linear relaxation leaves open",
             "none": "saving that a method's own bound leaves open",
-        }[settings["reference"]],
+        }.get(
+            settings["reference"],
+            "optimal saving, or of what the bound leaves open where it is not proved",
+        ),
         table=_table(table),
         figures="\n".join(figures),
         rows=_table(shown),

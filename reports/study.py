@@ -34,7 +34,7 @@ from .table import gap_table, table_text
 
 #: What ratios are measured against: the optimum (or the bound) of `milp`, the linear relaxation, or
 #: nothing but what a method proves itself.
-Reference = Literal["milp", "lp", "none"]
+Reference = Literal["milp", "exact", "decomposition", "lp", "none"]
 
 
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +66,7 @@ class Study:
         the time and `grace_s`.
     memory_mb : int, optional
         MiB that a cell may take.
-    reference : {"milp", "lp", "none"}
+    reference : {"milp", "exact", "decomposition", "lp", "none"}
         What ratios are measured against.
     grace_s : float
         Seconds for making an instance and for ending in time.
@@ -278,10 +278,10 @@ class _Run:
         path = self._reference_path(number)
         if reference is not None and not path.exists():
             write_solution(reference, path)
-        own = (Choice("milp"), self.study.seeds[0])
+        own = (Choice(self.study.reference), self.study.seeds[0])
         for cell in self.cells[number]:
             # A reference that was read from disk lacks the instance's sizes: solved again.
-            if cell == own and self.study.reference == "milp" and answer and answer.sizes:
+            if cell == own and answer and answer.sizes:
                 yield from self._finish(number, *cell, answer)
             else:
                 self.ready.append((number, *cell))

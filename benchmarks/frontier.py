@@ -1,0 +1,126 @@
+"""How large an instance can be proved optimal, and what is certified beyond.
+
+    python benchmarks/frontier.py cells.csv [--time-limit 600] [--picture docs/frontier.png]
+
+Layers of 8 experts, 12 users, each server with room for a fifth of all experts (0.3 from K = 3 on);
+3 or 5 servers; layers double. Method `exact` up to the first size that it does not prove in time
+(one size more for the picture's sake), then `decomposition` for a minute. A cell that stands in the
+file already is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+import pandas as pd
+from expertcache.instances.generate import generate
+from expertcache.instances.scenario import Scenario
+from expertcache.method import Limits
+from expertcache.solver import solve
+from matplotlib.figure import Figure
+
+LAYERS = (1, 2, 4, 8, 16, 32, 64)
+SERVERS = (3, 5)
+_BASE = Scenario(users=12, area_m=500, experts=8)
+SCENARIOS = {
+    1: _BASE.replace(models=("switch-base-8",)),
+    2: _BASE.replace(models=("mixtral-8x7b",)),
+    3: _BASE.replace(models=("dbrx",), top_k=3, capacity=0.3),
+    4: _BASE.replace(models=("dbrx",), top_k=4, capacity=0.3),
+}
+FIELDS = ["K", "servers", "layers", "method", "proved", "seconds", "gap"]
+
+#: Seconds for what is beyond the frontier.
+_BEYOND_S = 60.0
+
+
+def measure(K: int, servers: int, layers: int, method: str, limit_s: float) -> list[object]:
+    """One cell: whether it was proved, in which time, and the certified gap of the saving."""
+    scenario = SCENARIOS[K].replace(servers=servers, layers=layers)
+    solution = solve(generate(scenario, 1), method, limits=Limits(time_s=limit_s))
+    assert solution.latency_s is not None
+    assert solution.bound_latency_s is not None
+    most = solution.latency_empty_s - solution.bound_latency_s
+    gap = (solution.latency_s - solution.bound_latency_s) / most if most > 0 else 0.0
+    proved = solution.status == "optimal"
+    return [K, servers, layers, method, int(proved), round(solution.seconds, 3), gap]
+
+
+def run(path: Path, limit_s: float) -> None:
+    """Fill the file."""
+    if not path.exists():
+        path.write_text(",".join(FIELDS) + "\n")
+    for servers in SERVERS:
+        for K in SCENARIOS:
+            failed = 0
+            for layers in LAYERS:
+                method = "exact" if failed < 1 else "decomposition"
+                known = pd.read_csv(path)
+                here = known[
+                    (known["K"] == K) & (known["servers"] == servers) & (known["layers"] == layers)
+                ]
+                if here.empty:
+                    limit = limit_s if method == "exact" else min(limit_s, _BEYOND_S)
+                    row = measure(K, servers, layers, method, limit)
+                    with path.open("a") as file:
+                        csv.writer(file, lineterminator="\n").writerow(row)
+                    print(*row, flush=True)
+                    failed += not row[4]
+                else:
+                    failed += not here["proved"].iloc[0]
+
+
+def draw(cells: pd.DataFrame, picture: Path, limit_s: float) -> None:
+    """Above the time of the proof, below the certified gap."""
+    figure = Figure(figsize=(9, 5.6), layout="constrained")
+    axes = figure.subplots(2, len(SERVERS), sharex=True, sharey="row")
+    colours = dict(zip(SCENARIOS, ("#0072B2", "#D55E00", "#009E73", "#CC79A7"), strict=True))
+    markers = dict(zip(SCENARIOS, "os^D", strict=True))
+    for column, servers in enumerate(SERVERS):
+        above, below = axes[:, column]
+        for K, colour in colours.items():
+            mine = cells[(cells["K"] == K) & (cells["servers"] == servers)]
+            proved = mine[mine["proved"] == 1]
+            style = {"color": colour, "marker": markers[K]}
+            above.plot(proved["layers"], proved["seconds"], label=f"K = {K}", **style)
+            below.plot(mine["layers"], 100 * mine["gap"].where(mine["proved"] == 0), **style)
+        for limit in (60.0, limit_s):
+            above.axhline(limit, color="0.7", linestyle=":")
+        above.set_title(f"{servers} servers", fontsize=11)
+        above.set_yscale("log")
+        below.set_yscale("log")
+        below.set_xscale("log", base=2)
+        below.set_xticks(LAYERS, [str(layers) for layers in LAYERS])
+        below.set_xlabel("layers of 8 experts")
+        for panel in (above, below):
+            panel.grid(color="0.92")
+            panel.spines[["top", "right"]].set_visible(False)
+    axes[0, 0].set_ylabel("seconds to the proof\n(dotted: 60 s, 600 s)")
+    axes[1, 0].set_ylabel("certified gap of the saving\nwhere not proved (%)")
+    axes[0, 0].legend(frameon=False, fontsize=9)
+    figure.savefig(picture, dpi=150)
+
+
+def main() -> None:
+    """Measure, and draw if wanted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cells", type=Path, help="CSV, made or continued")
+    parser.add_argument("--time-limit", type=float, default=600.0)
+    parser.add_argument("--picture", type=Path)
+    arguments = parser.parse_args()
+    run(arguments.cells, arguments.time_limit)
+    cells = pd.read_csv(arguments.cells)
+    for (servers, K), mine in cells.groupby(["servers", "K"]):
+        proved = mine[mine["proved"] == 1]
+        within = [proved.loc[proved["seconds"] <= s, "layers"].max() for s in (60, 600)]
+        print(
+            f"{servers} servers, K = {K}: layers proved in 60 s {within[0]}, in 600 s {within[1]}"
+        )
+    if arguments.picture:
+        draw(cells, arguments.picture, arguments.time_limit)
+
+
+if __name__ == "__main__":
+    main()
