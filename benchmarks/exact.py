@@ -1,7 +1,7 @@
 """Exact models and their options against each other, on the set of `exact_set`.
 
-    python benchmarks/exact.py [--variants plain,default] [--time-limit 60] [--groups K=2,K=3]
-                               [--every 1] [--output cells.csv]
+    python benchmarks/exact.py [--variants plain,default,exact] [--groups K=2,K=3] [--every 1]
+                               [--suites tiny,small] [--time-limit 60] [--output cells.csv]
 
 One process and one thread; all variants of an instance run one after the other, so that they meet
 the same machine. Seconds are processor time of the whole solve, building included; the time limit
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ from expertcache.highs import LinearModel, run_highs
 from expertcache.instances.evaluate import latency_empty_s
 from expertcache.instances.generate import generate
 from expertcache.instances.instance import Instance
+from expertcache.instances.suites import find_suite
 from expertcache.instances.terms import coverage_terms
 from expertcache.method import Limits
 from expertcache.solver import solve
@@ -56,8 +58,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "reliable 8": {"reliable": 8},
 }
 
-#: The plain coverage model without Pyomo, by HiGHS' own defaults.
-ARRAYS = "arrays"
+#: The plain coverage model without Pyomo, by HiGHS' own defaults; and the method `exact`.
+ARRAYS, EXACT = "arrays", "exact"
 
 
 class Run(NamedTuple):
@@ -75,7 +77,11 @@ def run_variant(instance: Instance, variant: str, limit: float) -> Run:
         result = run_highs(linear, limits=Limits(time_s=limit))
         saving = 0.0 if result.values is None else -float(linear.cost @ result.values)
         return Run(result.stopped_by == "proof", saving, result.nodes)
-    solution = solve(instance, "milp", limits=Limits(time_s=limit), options=VARIANTS[variant])
+    limits = Limits(time_s=limit)
+    if variant == EXACT:
+        solution = solve(instance, "exact", limits=limits)
+    else:
+        solution = solve(instance, "milp", limits=limits, options=VARIANTS[variant])
     nodes = int(solution.meta.get("nodes", 0))
     return Run(solution.status == "optimal", solution.saving_s or 0.0, nodes)
 
@@ -103,21 +109,33 @@ def shifted_mean(seconds: pd.Series[float]) -> float:
     return float(np.expm1(np.log1p(seconds).mean()))
 
 
+def instances(groups: list[str], suites: list[str]) -> Iterator[tuple[str, Instance]]:
+    """Instances with their groups: of suites, or of the exact set."""
+    if suites:
+        for suite in map(find_suite, suites):
+            for instance in suite.instances():
+                yield f"K={instance.top_k}", instance
+        return
+    for case in exact_set():
+        if case.group in groups:
+            yield case.group, generate(case.scenario, case.seed, name=case.name)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--variants", default=f"plain,{ARRAYS},assignment,default")
     parser.add_argument("--time-limit", type=float, default=60.0)
     parser.add_argument("--groups", default="K=1,K=2,K=3,K=4")
+    parser.add_argument("--suites", help="their instances instead of the exact set")
     parser.add_argument("--every", type=int, default=1, help="take each n-th instance only")
     parser.add_argument("--output", help="CSV of every cell, written as it grows")
     arguments = parser.parse_args()
     variants = arguments.variants.split(",")
-    groups = arguments.groups.split(",")
-    cases = [case for case in exact_set() if case.group in groups][:: arguments.every]
+    suites = arguments.suites.split(",") if arguments.suites else []
+    chosen = list(instances(arguments.groups.split(","), suites))[:: arguments.every]
     cells = []
-    for case in tqdm(cases, disable=None):
-        instance = generate(case.scenario, case.seed, name=case.name)
+    for group, instance in tqdm(chosen, disable=None):
         done = {}
         for variant in variants:
             began = time.process_time()
@@ -126,12 +144,21 @@ def main() -> None:
         best = max(run.saving_s for run, _ in done.values())
         for variant, (run, seconds) in done.items():
             root = root_saving_s(instance, variant) / best - 1 if best > 0 else 0.0
-            cells.append((case.group, case.name, variant, run.solved, seconds, run.nodes, root))
+            cells.append((group, instance.name, variant, run.solved, seconds, run.nodes, root))
         table = pd.DataFrame(
             cells, columns=["K", "name", "variant", "solved", "seconds", "nodes", "root gap"]
         )
         if arguments.output:
             table.to_csv(arguments.output, index=False)
+    wide = table.pivot_table(index=["K", "name"], columns="variant", values="seconds")
+    both = table.pivot_table(index=["K", "name"], columns="variant", values="solved").all(axis=1)
+    for variant in variants[1:]:
+        ratio = (wide[variants[0]] / wide[variant])[both]
+        mean = np.exp(np.log(ratio).mean())
+        print(
+            f"{variant}: {mean:.2f} times as fast as {variants[0]}, geometric mean of {len(ratio)}"
+        )
+    print("(instances that all variants solve)\n")
     for by in (["variant"], ["K", "variant"]):
         print(
             table.groupby(by, sort=False)
