@@ -150,7 +150,8 @@ class Decomposition:
         saving_s : float
             Of a known placement.
         """
-        if any(p.pricing is not Pricing.EXACT for p in self._best_priced.values()):
+        exact = [p.pricing is Pricing.EXACT for p in self._best_priced.values()]
+        if sum(exact) < len(self.layers):
             return False
         gap = self.bound_s - saving_s + 1e-12 * self.bound_s
         tasks = [

@@ -36,7 +36,7 @@ _MARGIN = 1e-8
 _ROUNDING = 1e-12
 
 #: Most placements of one layer that are handed over as near-optimal.
-_MOST_COLUMNS = 3000
+_MOST_COLUMNS = 1500
 
 
 class Pricing(StrEnum):

@@ -70,7 +70,8 @@ class PriceMaster:
 
     def _add(self, layer: int, gain: float, used: FloatArray, cached: BoolArray | None) -> bool:
         columns = self._columns[layer]
-        key = tuple(used.tolist())
+        # Fractional ones never take the place of a placement.
+        key = (float(cached is None), *used.tolist())
         known = columns.where.get(key)
         if known is None:
             columns.where[key] = len(columns.gain_s)
@@ -135,7 +136,7 @@ class PriceMaster:
         for number, (layer, columns) in enumerate(zip(self.layers, self._columns, strict=True)):
             own = start[:, layer.first_item : layer.first_item + layer.experts]
             own = own & self._useful[number]
-            first.append(columns.where[tuple(own.sum(axis=1).tolist())])
+            first.append(columns.where[0.0, *own.sum(axis=1).tolist()])
             chosen.append(list(dict.fromkeys([first[-1], *_undominated(columns)])))
         picked = self._by_capacities(chosen, limits.deadline()) if optimal else None
         bound = 0.0

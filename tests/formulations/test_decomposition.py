@@ -1,20 +1,24 @@
 """The layer decomposition: its bound, its parts, and the placements made from it."""
 
+import json
 from itertools import product
 
 import numpy as np
 import pytest
+from expertcache.cli import main
 from expertcache.coverage_lp import coverage_lp
 from expertcache.formulations import count_profile, layer_pricing
 from expertcache.formulations.bound import bound, find_bound
 from expertcache.formulations.count_profile import CountProfile
 from expertcache.formulations.decomposition import Decomposition
 from expertcache.formulations.layer_pricing import LayerPricing
+from expertcache.formulations.price_master import PriceMaster
 from expertcache.heuristics import layer_search
 from expertcache.heuristics.layer_search import LayerSearch
 from expertcache.highs import run_highs
 from expertcache.instances.errors import InputError
 from expertcache.instances.evaluate import latency_empty_s
+from expertcache.instances.instance_file import write_instance
 from expertcache.instances.layers import split_layers
 from expertcache.instances.placement import Placement
 from expertcache.instances.terms import coverage_terms
@@ -196,3 +200,40 @@ def test_method_stops_within_the_wanted_gap(random_instance):
     solution = solve(instance, "decomposition", limits=Limits(gap=0.5))
     assert solution.stopped_by == "gap"
     assert solution.gap <= 0.5
+
+
+def test_fractional_columns_never_replace_placements(random_instance):
+    instance = random_instance(2, layers=1, experts=4, rows=30, unreachable=0.0)
+    layers = split_layers(instance, coverage_terms(instance))
+    master = PriceMaster(instance, layers)
+    one = np.zeros((2, 4), dtype=bool)
+    one[0, 0] = True
+    master.add(0, one)
+    master.add_fractional(0, 1e3, one.sum(axis=1).astype(float))
+    assert all(cached is not None for cached in master.best(0, np.zeros(2), 9))
+    rounded, most = master.rounded(Limits(), one)
+    assert most < 1e3
+    assert rounded.sum() <= 1
+
+
+def test_nothing_is_complete_before_a_certified_round(random_instance):
+    with Decomposition(random_instance(3)) as decomposition:
+        assert not decomposition.complete(0.0)
+
+
+def test_command_line(tmp_path, capsys, random_instance):
+    instance = random_instance(5, layers=2, experts=4)
+    path = tmp_path / "x.json"
+    write_instance(instance, path)
+    assert main(["bound", str(path), "--method", "decomposition", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["method"] == "decomposition"
+    assert printed["status"] == "optimal"
+    assert printed["pricing"] == {"exact": 2}
+    assert printed["log"][-1]["bound_latency_s"] == printed["bound_latency_s"]
+    assert main(["bound", str(path), "--method", "decomposition"]) == 0
+    assert "layers                  2 exact" in capsys.readouterr().out
+    words = ["solve", str(path), "--method", "successive", "--bound", "decomposition", "--json"]
+    assert main(words) == 0
+    solved = json.loads(capsys.readouterr().out)
+    assert solved["bound_latency_s"] == pytest.approx(printed["bound_latency_s"])
