@@ -2,15 +2,14 @@
 
     python benchmarks/records.py SUITE ... [--time-limit 300] [--jobs 2] [--missing]
 
-For each instance: `milp` where its model is not too large, started from the best placement so far;
-`local-search` from there where that proves nothing; the linear relaxation where `milp` is out of
-reach. Better placements go to instances/placements, the table is written after every instance.
+For each instance: `exact` where its model is not too large, else `decomposition`, started from the
+best placement so far; `local-search` from there where that proves nothing. Better placements go
+to instances/placements, the table is written after every instance.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -19,8 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from expertcache.formulations.lp_bound import lp_bound
-from expertcache.instances.errors import UnsupportedError
 from expertcache.instances.evaluate import latency_empty_s
 from expertcache.instances.instance import Instance
 from expertcache.instances.instance_file import instance_bytes
@@ -36,8 +33,8 @@ from tqdm import tqdm
 
 FOLDER = Path(__file__).parents[1] / "instances"
 
-#: Terms beyond which `milp`, and the linear relaxation, are not tried.
-MILP_TERMS, LP_TERMS = 30_000, 150_000
+#: Terms beyond which the direct model is not tried.
+EXACT_TERMS = 30_000
 
 
 @dataclasses.dataclass
@@ -52,8 +49,7 @@ class Best:
     def said(self, method: str) -> str:
         """Command line that runs a method."""
         name = f"{self.instance.name}.json"
-        words = f"bound {name} --method lp" if method == "lp" else f"solve {name} --method {method}"
-        return f"expertcache {words} --time-limit {self.limit_s:g}"
+        return f"expertcache solve {name} --method {method} --time-limit {self.limit_s:g}"
 
     def solve(self, method: str) -> None:
         """Try a method from the best placement so far."""
@@ -94,14 +90,13 @@ def improve(
         record = Record(*named, "feasible", empty, -1.0, 0.0, "", "", "")
         best = Best(instance, limit, record)
     terms = len(coverage_terms(instance))
-    for method in ("successive", "milp", "local-search", "lp"):
-        if best.record.status == "optimal" or (method == "milp" and terms > MILP_TERMS):
-            continue
-        if method != "lp":
+    for method in (
+        "successive",
+        "exact" if terms <= EXACT_TERMS else "decomposition",
+        "local-search",
+    ):
+        if best.record.status != "optimal":
             best.solve(method)
-        elif MILP_TERMS < terms <= LP_TERMS:
-            with contextlib.suppress(UnsupportedError):  # too many rows
-                best.bound(lp_bound(instance, limits=Limits(time_s=limit)).bound_latency_s, "lp")
     assert best.placement is not None
     return best.record, best.placement.rows(instance)
 

@@ -19,11 +19,12 @@ from ..instances.instance import BoolArray, FloatArray, Instance
 from ..instances.layers import Layer, split_layers
 from ..instances.terms import coverage_terms
 from ..method import Deadline, Limits
-from .layer_pricing import LayerPricing, Priced, Pricing
+from .layer_pricing import LayerPricing, Priced, Pricing, may_be_exact
 from .price_master import PriceMaster
 
-#: The dual is solved when bound and master agree to this share.
-_CONVERGED = 1e-6
+#: The dual is solved when bound and master agree to this share; from the second share on prices are
+#: no longer smoothed, and relaxations give way to exact pricing.
+_CONVERGED, _SMOOTHED = 1e-6, 1e-3
 
 #: First prices, as multiples of a good placement's saving for each expert that fits.
 _FIRST_PRICES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.5)
@@ -33,6 +34,9 @@ _PATIENCE = 6
 
 #: Heuristic rounds between two certified ones, at most, and the progress that keeps them going.
 _HEURISTIC_ROUNDS, _PROGRESS = 12, 1e-5
+
+#: Share of the time left for them.
+_SEARCH_SHARE = 0.1
 
 #: Columns that a search hands back.
 _KEPT = 4
@@ -76,7 +80,8 @@ class Decomposition:
     and the maxima are independent of each other. The restricted master problem proposes prices
     (Dantzig, Wolfe 1960, doi:10.1287/opre.8.1.101; stabilised by smoothing, Wentges 1997,
     doi:10.1016/S0969-6016(97)00001-4). Layers are priced heuristically until the master hardly
-    changes, then with certificates. A context manager: it may hold processes.
+    changes, then with certificates: by their relaxations until these have little more to give, then
+    exactly. A context manager: it may hold processes.
 
     Parameters
     ----------
@@ -95,6 +100,7 @@ class Decomposition:
         self.bound_s = float(self.terms.weight_s.sum())
         self.converged = not self.layers
         self.pricing: dict[str, int] = {}
+        self._integer = False
         self._priced_at = np.full(instance.servers, np.nan)
         self._priced: dict[int, Priced] = {}
         self._best_prices, self._best_priced = self._priced_at, self._priced
@@ -118,26 +124,46 @@ class Decomposition:
             return
         began = time.monotonic()
         density = self.master.prices()[1] / max(float(self.master.room.sum()), 1e-300)
-        for factor in _FIRST_PRICES:
-            if not deadline.passed():
-                self._search(np.full(self.instance.servers, factor * density))
-        prices = self.master.prices()[0]
+        first = [np.full(self.instance.servers, factor * density) for factor in _FIRST_PRICES]
+        until = deadline.part(_SEARCH_SHARE)
+        for prices in first:
+            if not until.passed():
+                self._search(prices)
+        prices = min(first, key=self.master.dual_value)
         idle, before = 0, self.bound_s
-        while not self.converged and idle < _PATIENCE and not deadline.passed():
+        while not self.converged and not deadline.passed():
             prices = self._heuristic(prices, deadline)
             added = self._certified(prices, deadline)
             proposed, value = self.master.prices()
             idle = 0 if self.bound_s < before * (1 - _CONVERGED) else idle + 1
             before = self.bound_s
-            if self.bound_s - value <= _CONVERGED * self.bound_s:
-                self.converged = True
-            elif not added and np.allclose(proposed, prices, rtol=1e-9):
-                # Nothing is left but rounding, or layers that need more time.
-                known = self._priced.values()
-                self.converged = all(p.pricing is not Pricing.STOPPED for p in known)
-                proposed = prices
+            gap = self.bound_s - value
+            stuck = not added and np.allclose(proposed, prices, rtol=1e-9)
+            if gap <= _SMOOTHED * self.bound_s or stuck or idle >= _PATIENCE:
+                if not self._integer and self._begin_integer():
+                    idle, proposed = 0, self.master.prices()[0]
+                elif gap <= _CONVERGED * self.bound_s:
+                    self.converged = True
+                elif stuck:
+                    # Nothing is left but rounding, or layers that need more time.
+                    known = self._priced.values()
+                    self.converged = all(p.pricing is not Pricing.STOPPED for p in known)
+                    proposed = prices
+            elif self._best_priced and not self._integer:
+                proposed = 0.5 * (self._best_prices + proposed)
             yield Round(time.monotonic() - began, self.bound_s, value, self.pricing)
+            if idle >= _PATIENCE:
+                return
             prices = proposed
+
+    def _begin_integer(self) -> bool:
+        """Price exactly from now on; whether that can change anything."""
+        self._integer = True
+        relaxed = [n for n, p in self._best_priced.items() if p.pricing is not Pricing.EXACT]
+        for number in range(len(self.layers)):
+            if may_be_exact(self.layers[number]):
+                self.master.drop_fractional(number)
+        return any(may_be_exact(self.layers[number]) for number in relaxed)
 
     def complete(self, saving_s: float) -> bool:
         """Add all columns that a placement that saves more may need; whether that was possible.
@@ -173,11 +199,11 @@ class Decomposition:
 
     def _heuristic(self, prices: FloatArray, deadline: Deadline) -> FloatArray:
         """Add columns until the master hardly changes; prices to certify."""
-        before = np.inf
+        before, until = np.inf, deadline.part(_SEARCH_SHARE)
         for _ in range(_HEURISTIC_ROUNDS):
             added = self._search(prices)
             proposed, value = self.master.prices()
-            if deadline.passed() or not added:
+            if until.passed() or not added:
                 return prices
             if abs(value - before) <= _PROGRESS * value:
                 return 0.5 * (prices + proposed)
@@ -204,16 +230,20 @@ class Decomposition:
         todo = [
             number
             for number in range(len(self.layers))
-            if number not in self._priced or self._priced[number].pricing is Pricing.STOPPED
+            if number not in self._priced
+            or self._priced[number].pricing is Pricing.STOPPED
+            or (self._priced[number].pricing is Pricing.LP and self._integer)
         ]
         # Most layers take far less than an equal share of the time.
-        share = _LARGEST_SHARE * deadline.remaining_s() * self.threads / len(todo)
+        share = _LARGEST_SHARE * deadline.remaining_s() * self.threads / max(1, len(todo))
         until = deadline.part(_ROUND_SHARE)
         tasks = []
         for number in todo:
             best = self.master.best(number, prices, 1)[0]
             tasks.append(
                 (number, self.master.weight[:, number] * prices, best, deadline, until, share)
+                if self._integer
+                else (number, self.master.weight[:, number] * prices, best, deadline, None, 0.0)
             )
         added, bound = 0, float(prices @ self.master.room)
         for number, priced in zip(todo, self._run(_price_layer, tasks), strict=True):
@@ -281,11 +311,12 @@ def _price_layer(
     prices: FloatArray,
     best: BoolArray,
     deadline: Deadline,
-    until: Deadline,
+    until: Deadline | None,
     share_s: float,
 ) -> Priced:
-    relaxed, integer = deadline.remaining_s(), min(until.remaining_s(), share_s)
-    return work[number][1].price(prices, best, lp=Limits(relaxed), integer=Limits(integer))
+    lp = Limits(deadline.remaining_s())
+    integer = None if until is None else Limits(min(until.remaining_s(), share_s))
+    return work[number][1].price(prices, best, lp=lp, integer=integer)
 
 
 def _near_optimal(

@@ -71,6 +71,11 @@ class Priced:
     cached: BoolArray | None
 
 
+def may_be_exact(layer: Layer) -> bool:
+    """Whether a layer is small enough for its integer program."""
+    return int(layer.terms.sizes().sum()) <= EXACT_ROWS
+
+
 class LayerPricing:
     """One layer's models.
 
@@ -82,7 +87,7 @@ class LayerPricing:
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
         rows = int(layer.terms.sizes().sum())
-        self._exact, self._simplex = rows <= EXACT_ROWS, rows < FIRST_ORDER_ROWS
+        self._simplex = rows < FIRST_ORDER_ROWS
 
     @cached_property
     def _profile(self) -> CountProfile | None:
@@ -110,7 +115,9 @@ class LayerPricing:
     def _model(self) -> CoverageLp:
         return priced_lp(self.layer.terms, self.layer.servers, shared=self._simplex)
 
-    def price(self, prices: FloatArray, best: BoolArray, *, lp: Limits, integer: Limits) -> Priced:
+    def price(
+        self, prices: FloatArray, best: BoolArray, *, lp: Limits, integer: Limits | None
+    ) -> Priced:
         """Bound what the layer can be worth.
 
         Small layers are looked up in their `CountProfile`. Otherwise the linear relaxation first;
@@ -125,7 +132,7 @@ class LayerPricing:
         best : bool array [N, E]
             The best placement known at these prices.
         lp, integer : Limits
-            Of the relaxation, and of the integer program.
+            Of the relaxation, and of the integer program; None for no integer program.
         """
         total = float(self.layer.terms.weight_s.sum())
         if self._profile is not None:
@@ -143,7 +150,7 @@ class LayerPricing:
         value = gain - float(prices @ used)
         if bound - value <= _MARGIN * total:
             return Priced(bound, Pricing.EXACT, gain, used, best)
-        if not self._exact:
+        if integer is None or not may_be_exact(self.layer):
             if relaxed.values is None or relaxed.stopped_by is not StoppedBy.PROOF:
                 return Priced(bound, Pricing.STOPPED, gain, used, best)
             x = relaxed.values[: len(self._model.server)].clip(0.0, 1.0)

@@ -84,6 +84,17 @@ class PriceMaster:
         columns.gain_s[known], columns.cached[known] = gain, cached
         return True
 
+    def drop_fractional(self, layer: int) -> None:
+        """Forget a layer's fractional placements."""
+        old, new = self._columns[layer], _Columns()
+        for key, k in old.where.items():
+            if old.cached[k] is not None:
+                new.where[key] = len(new.gain_s)
+                new.gain_s.append(old.gain_s[k])
+                new.used.append(old.used[k])
+                new.cached.append(old.cached[k])
+        self._columns[layer] = new
+
     def __len__(self) -> int:
         return sum(len(columns.gain_s) for columns in self._columns)
 
@@ -97,6 +108,14 @@ class PriceMaster:
         )
         best = np.argsort(-value, kind="stable")[:count]
         return [columns.cached[kept[k]] for k in best.tolist()]
+
+    def dual_value(self, prices: FloatArray) -> float:
+        """What the bound would be at prices [N] if there were no other columns, in seconds."""
+        best = float(prices @ self.room)
+        for layer, columns in enumerate(self._columns):
+            cost = np.array(columns.used) @ (self.weight[:, layer] * prices)
+            best += float((np.array(columns.gain_s) - cost).max())
+        return best
 
     def prices(self) -> tuple[FloatArray, float]:
         """Prices [N] that are best for the known columns, and the dual value there, in seconds.
