@@ -50,6 +50,7 @@ def measure(K: int, servers: int, layers: int, method: str, limit_s: float) -> l
 
 def run(path: Path, limit_s: float) -> None:
     """Fill the file."""
+    measure(2, 2, 1, "exact", 60.0)  # the first solve also imports
     if not path.exists():
         path.write_text(",".join(FIELDS) + "\n")
     for servers in SERVERS:
@@ -99,7 +100,8 @@ def draw(cells: pd.DataFrame, picture: Path, limit_s: float) -> None:
             panel.spines[["top", "right"]].set_visible(False)
     axes[0, 0].set_ylabel("seconds to the proof\n(dotted: 60 s, 600 s)")
     axes[1, 0].set_ylabel("certified gap of the saving\nwhere not proved (%)")
-    axes[0, 0].legend(frameon=False, fontsize=9)
+    # The lower left panel is nearly empty: small instances are proved.
+    axes[1, 0].legend(*axes[0, 0].get_legend_handles_labels(), frameon=False, loc="center left")
     figure.savefig(picture, dpi=150)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 from ..instances.instance import FloatArray, IntArray
 from ..method import Deadline
 
-#: Most capacities to keep (float64, all layers), and most steps, some 30 seconds.
-_STATES, _STEPS = 6e7, 3e10
+#: Most numbers to keep (800 MB), and most steps, some minutes.
+_NUMBERS, _STEPS = 1e8, 1e11
 
 
 def best_columns(
@@ -37,27 +38,41 @@ def best_columns(
     """
     # More than all layers together can take is no use.
     room = np.minimum(room, sum(part.max(axis=0) for part in load))
-    shape = tuple((room + 1).tolist())
     states = float(np.prod(room + 1.0))
-    if states * (len(load) + 1) > _STATES or states * sum(map(len, load)) > _STEPS:
+    # Only some arrays are kept on the way; the others are made again, block by block, on the way
+    # back.
+    stride = math.isqrt(len(load)) + 1
+    if states * 2 * stride > _NUMBERS or states * sum(map(len, load)) > _STEPS:
         return None
-    best = [np.zeros(shape)]
-    for loads, gains in zip(load, gain_s, strict=True):
-        now = np.full(shape, -np.inf)
-        for taken, gain in zip(loads.tolist(), gains.tolist(), strict=True):
-            if any(t > r for t, r in zip(taken, room.tolist(), strict=True)):
-                continue
-            into = now[tuple(slice(t, None) for t in taken)]
-            source = best[-1][tuple(slice(0, s - t) for t, s in zip(taken, shape, strict=True))]
-            np.maximum(into, source + gain, out=into)
+    now = np.zeros(tuple((room + 1).tolist()))
+    kept = []
+    for layer in range(len(load)):
+        if layer % stride == 0:
+            kept.append(now)
+        now = _with_layer(now, load[layer], gain_s[layer])
         if deadline.passed():
             return None
-        best.append(now)
     left, chosen = room, []
-    for before, loads, gains in zip(best[-2::-1], load[::-1], gain_s[::-1], strict=True):
-        fits = np.flatnonzero((loads <= left).all(axis=1))
-        value = before[tuple((left - loads[fits]).T)] + gains[fits]
-        pick = int(fits[value.argmax()])
-        left = left - loads[pick]
-        chosen.append(pick)
+    for block in range(len(kept) - 1, -1, -1):
+        first, last = block * stride, min((block + 1) * stride, len(load))
+        before = [kept.pop()]
+        for layer in range(first, last - 1):
+            before.append(_with_layer(before[-1], load[layer], gain_s[layer]))
+        for layer in range(last - 1, first - 1, -1):
+            fits = np.flatnonzero((load[layer] <= left).all(axis=1))
+            value = before.pop()[tuple((left - load[layer][fits]).T)] + gain_s[layer][fits]
+            pick = int(fits[value.argmax()])
+            left = left - load[layer][pick]
+            chosen.append(pick)
     return chosen[::-1]
+
+
+def _with_layer(before: FloatArray, loads: IntArray, gains: FloatArray) -> FloatArray:
+    """Best gain for each capacity, with one layer more."""
+    now = np.full(before.shape, -np.inf)
+    for taken, gain in zip(loads.tolist(), gains.tolist(), strict=True):
+        if all(t < s for t, s in zip(taken, before.shape, strict=True)):
+            into = now[tuple(slice(t, None) for t in taken)]
+            ends = (s - t for t, s in zip(taken, before.shape, strict=True))
+            np.maximum(into, before[tuple(slice(0, end) for end in ends)] + gain, out=into)
+    return now
