@@ -24,11 +24,15 @@ class CoverageLp:
         Its objective is the negative saving in seconds. The placement columns come first.
     server, item : int array
         The pair of each placement column.
+    asked : int array
+        Of the rows before the capacities: ``g * items + i`` where the row takes the sum over the
+        servers of set g that cache item i as its upper bound, -1 where it does not.
     """
 
     linear: LinearModel
     server: IntArray
     item: IntArray
+    asked: IntArray
 
     def placed(self, values: FloatArray, fixed: BoolArray) -> BoolArray:
         """Placement [N, I] from column values and the fixed part."""
@@ -41,6 +45,12 @@ class CoverageLp:
         cost = self.linear.cost.copy()
         cost[: len(self.server)] += prices[self.server]
         return replace(self.linear, cost=cost)
+
+    def multipliers(self, row_dual: FloatArray, server_sets: int, items: int) -> FloatArray:
+        """Multipliers [G, items] of "a server of set g caches item i", >= 0, from row duals."""
+        rows = np.flatnonzero(self.asked >= 0)
+        value = np.maximum(-row_dual[rows], 0.0)
+        return sums(self.asked[rows], value, server_sets * items).reshape(-1, items)
 
     def start(self, cached: BoolArray) -> dict[int, float]:
         """Values of the placement columns for a placement [N, I]."""
@@ -76,33 +86,39 @@ def coverage_lp(
         mine = np.flatnonzero(cover.server == n)
         weight[mine], room[n], same = knapsack_weights(sizes[mine], int(left[n]))
         exact = exact and same
-    columns = cover.linear.matrix.shape[1]
-    shares = (weight, (cover.server, np.arange(len(weight))))
-    capacity = sp.csc_array(shares, shape=(instance.servers, columns))
-    linear = replace(
-        cover.linear,
-        matrix=sp.vstack([cover.linear.matrix, capacity], format="csc"),
-        row_lower=np.append(cover.linear.row_lower, np.full(instance.servers, -np.inf)),
-        row_upper=np.append(cover.linear.row_upper, room),
-        exact=exact,
-    )
-    return replace(cover, linear=linear)
+    cover = _within(cover, weight, room)
+    return replace(cover, linear=replace(cover.linear, exact=exact))
 
 
-def priced_lp(terms: Terms, servers: int, *, shared: bool) -> CoverageLp:
-    """Build the model without capacities; what caching costs is left to `CoverageLp.at_prices`.
+def priced_lp(terms: Terms, most: IntArray, *, shared: bool) -> CoverageLp:
+    """Build the model of one layer; what caching costs is left to `CoverageLp.at_prices`.
 
     Parameters
     ----------
     terms : Terms
-    servers : int
+    most : int array [N]
+        How many experts fit on each server.
     shared : bool
         Terms share columns for "some server of the set caches the expert": fewer nonzeros. Measured
         on layers, twice as fast in branch and bound and simplex, half as fast in first-order
         methods.
     """
-    free = np.ones((servers, terms.items), dtype=np.bool_)
-    return _cover(_open_terms(terms, free, ~free), free, shared=shared)
+    cover = _cover(terms, np.ones((len(most), terms.items), dtype=np.bool_), shared=shared)
+    return _within(cover, np.ones(len(cover.server)), most.astype(np.float64))
+
+
+def _within(cover: CoverageLp, weight: FloatArray, room: FloatArray) -> CoverageLp:
+    """Add a capacity row for each server at the end."""
+    servers, columns = len(room), cover.linear.matrix.shape[1]
+    shares = (weight, (cover.server, np.arange(len(weight))))
+    capacity = sp.csc_array(shares, shape=(servers, columns))
+    linear = replace(
+        cover.linear,
+        matrix=sp.vstack([cover.linear.matrix, capacity], format="csc"),
+        row_lower=np.append(cover.linear.row_lower, np.full(servers, -np.inf)),
+        row_upper=np.append(cover.linear.row_upper, room),
+    )
+    return replace(cover, linear=linear)
 
 
 def _cover(terms: Terms, free: BoolArray, *, shared: bool) -> CoverageLp:
@@ -114,10 +130,12 @@ def _cover(terms: Terms, free: BoolArray, *, shared: bool) -> CoverageLp:
     needed = members[term, position]
     server_set = terms.server_set[term]
     rows = np.arange(len(term))
+    asked = server_set * terms.items + needed
     Y = 0
     if shared:
         # z <= y for each expert of a term, and y <= sum of x for each (server set, expert).
-        key, which = np.unique(server_set * terms.items + needed, return_inverse=True)
+        key, which = np.unique(asked, return_inverse=True)
+        asked = np.append(np.full(len(term), -1), key)
         Y = len(key)
         entries = [(rows, X + Y + term, 1.0), (rows, X + which, -1.0)]
         server_set, needed = np.divmod(key, terms.items)
@@ -149,7 +167,7 @@ def _cover(terms: Terms, free: BoolArray, *, shared: bool) -> CoverageLp:
         upper=np.ones(columns),
         integer=np.arange(columns) < X,
     )
-    return CoverageLp(linear, server, item)
+    return CoverageLp(linear, server, item, asked)
 
 
 def _open_terms(terms: Terms, free: BoolArray, fixed: BoolArray) -> Terms:

@@ -1,78 +1,287 @@
-"""The best choice of one column for each layer, by dynamic programming over the capacities left."""
+"""The best choice of one column for each layer, among all that lose little at some prices."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 
 from ..instances.instance import FloatArray, IntArray
 from ..method import Deadline
 
-#: Most numbers to keep (800 MB), and most steps, some minutes.
-_NUMBERS, _STEPS = 1e8, 1e11
+#: States to keep at each layer, again and again until none that matters is dropped.
+_WIDTHS = (3_000, 30_000, 300_000)
+
+#: Most states in all (500 MB), and pairs of a state and a column to look at at once.
+_STATES, _BLOCK = 1.5e7, 2**20
+
+#: Most numbers in the tables of what the remaining layers lose (300 MB), and steps to make them.
+_NUMBERS, _STEPS = 4e7, 1e9
+
+
+class Choice(NamedTuple):
+    """What is known of the best choice.
+
+    Attributes
+    ----------
+    columns : list of int or None
+        A column of each layer; None if no choice within the allowed loss was found.
+    loss : float
+        Its loss, or infinity.
+    least_loss : float
+        No choice loses less.
+    """
+
+    columns: list[int] | None
+    loss: float
+    least_loss: float
+
+
+class _States(NamedTuple):
+    """Room left on all servers as sorted keys, the least loss so far, and in the end at least."""
+
+    key: IntArray
+    loss: FloatArray
+    least: FloatArray
+
+
+class _Table(NamedTuple):
+    """What the layers from one on lose at least, by the room left on some servers, modulo some."""
+
+    servers: IntArray
+    modulus: IntArray
+    loss: list[FloatArray]
 
 
 def best_columns(
-    load: Sequence[IntArray], gain_s: Sequence[FloatArray], room: IntArray, deadline: Deadline
-) -> list[int] | None:
-    """Choose a column of every layer so that the loads fit and the gain is largest.
+    load: Sequence[IntArray],
+    loss: Sequence[FloatArray],
+    room: IntArray,
+    prices: FloatArray,
+    most: float,
+    deadline: Deadline,
+) -> Choice:
+    """Choose a column of every layer so that the loads fit and the loss is least.
 
-    ``f_l(c) = max_j f_{l-1}(c - load_j) + gain_j`` over all capacities c up to the room, as an
-    array with one axis for each server: the time does not depend on how close to each other the
-    choices are, as that of branch and bound does.
+    The loss of a choice is that of its columns, and the price of the room that it leaves unused.
+    Layer by layer, the least loss for each room left is kept, as long as it and the least that the
+    remaining layers must lose are within the allowed loss; if there are too many, the best of them
+    (a beam search, that widens until what it drops cannot matter). What the remaining layers must
+    lose is the largest of the exact values of two relaxations: in one only a pair of servers has
+    capacities (projected states: Christofides, Mingozzi, Toth 1981, doi:10.1002/net.3230110207), in
+    the other room counts only modulo the size of a layer, because at these prices whole layers
+    lose next to nothing (group relaxation: Gomory 1969, doi:10.1016/0024-3795(69)90017-2).
 
     Parameters
     ----------
     load : sequence of int arrays [J, N]
         For each layer, what its columns take of every server.
-    gain_s : sequence of float arrays [J]
+    loss : sequence of float arrays [J]
+        >= 0.
     room : int array [N]
+    prices : float array [N]
+        Of a unit of room, >= 0.
+    most : float
+        The allowed loss.
     deadline : Deadline
-
-    Returns
-    -------
-    list of int or None
-        A column of each layer; None if the arrays would be too large, or time was over.
     """
-    # More than all layers together can take is no use.
-    room = np.minimum(room, sum(part.max(axis=0) for part in load))
-    states = float(np.prod(room + 1.0))
-    # Only some arrays are kept on the way; the others are made again, block by block, on the way
-    # back.
-    stride = math.isqrt(len(load)) + 1
-    if states * 2 * stride > _NUMBERS or states * sum(map(len, load)) > _STEPS:
-        return None
-    now = np.zeros(tuple((room + 1).tolist()))
-    kept = []
-    for layer in range(len(load)):
-        if layer % stride == 0:
-            kept.append(now)
-        now = _with_layer(now, load[layer], gain_s[layer])
-        if deadline.passed():
-            return None
-    left, chosen = room, []
-    for block in range(len(kept) - 1, -1, -1):
-        first, last = block * stride, min((block + 1) * stride, len(load))
-        before = [kept.pop()]
-        for layer in range(first, last - 1):
-            before.append(_with_layer(before[-1], load[layer], gain_s[layer]))
-        for layer in range(last - 1, first - 1, -1):
-            fits = np.flatnonzero((load[layer] <= left).all(axis=1))
-            value = before.pop()[tuple((left - load[layer][fits]).T)] + gain_s[layer][fits]
-            pick = int(fits[value.argmax()])
-            left = left - load[layer][pick]
-            chosen.append(pick)
-    return chosen[::-1]
+    none = Choice(None, np.inf, np.inf)
+    if min(map(len, load)) == 0:
+        return none
+    # Only what is taken beyond the least of each layer matters.
+    least = [part.min(axis=0) for part in load]
+    room = room - np.sum(least, axis=0)
+    if (room < 0).any():
+        return none
+    load = [part - low for part, low in zip(load, least, strict=True)]
+    span = np.sum([part.max(axis=0) for part in load], axis=0)
+    # Room that nobody can use.
+    unused = float(np.maximum(room - span, 0) @ prices)
+    room = np.minimum(room, span)
+    if np.prod(room + 1.0) >= 2.0**62:
+        return Choice(None, np.inf, 0.0)
+    program = _Program(load, loss, room, prices, most - unused, deadline)
+    columns, reached, proved = program.best()
+    return Choice(columns, reached + unused, proved + unused)
 
 
-def _with_layer(before: FloatArray, loads: IntArray, gains: FloatArray) -> FloatArray:
-    """Best gain for each capacity, with one layer more."""
-    now = np.full(before.shape, -np.inf)
-    for taken, gain in zip(loads.tolist(), gains.tolist(), strict=True):
-        if all(t < s for t, s in zip(taken, before.shape, strict=True)):
+class _Program:
+    def __init__(
+        self,
+        load: list[IntArray],
+        loss: Sequence[FloatArray],
+        room: IntArray,
+        prices: FloatArray,
+        most: float,
+        deadline: Deadline,
+    ) -> None:
+        self._load, self._loss, self._room = load, loss, room
+        self._prices, self._most, self._deadline = prices, most, deadline
+        self._radix = np.append(1, np.cumprod(room[:-1] + 1)).astype(np.int64)
+        self._tables: list[_Table] = []
+
+    def best(self) -> Choice:
+        """Widen the beam until it proves its best choice, or time or space is over."""
+        self._make_tables()
+        begin = np.array([self._room @ self._radix])
+        zero = np.zeros(1)
+        root = _States(begin, zero, self._least(0, begin, zero))
+        best = Choice(None, np.inf, min(float(root.least[0]), self._most))
+        if root.least[0] > self._most:
+            return best._replace(least_loss=float(root.least[0]))
+        for width in _WIDTHS:
+            if self._deadline.passed() or width * len(self._load) > _STATES:
+                break
+            found, dropped = self._beam(root, width)
+            if found is not None and found[1] <= self._most:
+                self._most = found[1]
+                best = Choice(*found, best.least_loss)
+            # Whatever loses less than the best choice has been kept, or dropped as too many.
+            known = min(dropped, best.loss if best.columns else np.inf)
+            best = best._replace(least_loss=max(best.least_loss, min(known, self._most)))
+            if dropped >= self._most:
+                break
+        return best
+
+    def _beam(self, root: _States, width: int) -> tuple[tuple[list[int], float] | None, float]:
+        """One pass; the best choice and its loss, and the least of what was dropped."""
+        states, dropped = [root], np.inf
+        for layer in range(len(self._load)):
+            now = self._with_layer(states[-1], layer)
+            if self._deadline.passed():
+                return None, 0.0
+            if len(now.key) > width:
+                order = np.argsort(now.least, kind="stable")
+                dropped = min(dropped, float(now.least[order[width]]))
+                kept = np.sort(order[:width])
+                now = _States(now.key[kept], now.loss[kept], now.least[kept])
+            states.append(now)
+        if len(now.key) == 0:
+            return None, dropped
+        # With no layer left, the least is the price of what is unused.
+        last = int(now.least.argmin())
+        return (self._trace(states, int(now.key[last])), float(now.least[last])), dropped
+
+    def _left(self, key: IntArray) -> IntArray:
+        return (key[:, None] // self._radix) % (self._room + 1)
+
+    def _with_layer(self, before: _States, layer: int) -> _States:
+        """States with one layer more."""
+        load, extra = self._load[layer], self._loss[layer]
+        nothing = np.zeros(0)
+        parts = [_States(np.zeros(0, dtype=np.int64), nothing, nothing)]
+        step, size = max(1, _BLOCK // len(load)), 0
+        for first in range(0, len(before.key), step):
+            lost = before.loss[first : first + step]
+            state, column = np.nonzero(lost[:, None] + extra <= self._most)
+            left = self._left(before.key[first : first + step])[state] - load[column]
+            kept = np.flatnonzero((left >= 0).all(axis=1))
+            key, loss = left[kept] @ self._radix, lost[state[kept]] + extra[column[kept]]
+            least = self._least(layer + 1, key, loss)
+            kept = np.flatnonzero(least <= self._most)
+            parts.append(_States(key[kept], loss[kept], least[kept]))
+            size += len(kept)
+            if size > 4 * _BLOCK:
+                parts = [_merged(parts)]
+                size = len(parts[0].key)
+            if self._deadline.passed():
+                break
+        return _merged(parts)
+
+    def _least(self, layer: int, key: IntArray, loss: FloatArray) -> FloatArray:
+        """What will be lost at least with the layers from this one on."""
+        left = self._left(key)
+        least = loss + (left @ self._prices if layer == len(self._load) else 0.0)
+        if layer < len(self._load):
+            for servers, modulus, table in self._tables:
+                later = table[layer][tuple((left[:, servers] % modulus).T)]
+                np.maximum(least, loss + later, out=least)
+        return least
+
+    def _make_tables(self) -> None:
+        """Tables for pairs of servers, or single ones, and modulo the size of a layer."""
+        N, layers = len(self._room), len(self._load) + 1
+        everyone = range(N)
+        pairs = list(combinations(everyone, 2))
+        groups: list[tuple[int, ...]] = [
+            pair for pair in pairs if self._cells(pair) * layers <= _NUMBERS / len(pairs) / 2
+        ]
+        paired = {n for pair in groups for n in pair}
+        alone = [n for n in everyone if n not in paired]
+        groups += [(n,) for n in alone if self._cells([n]) * layers <= _NUMBERS / N / 2]
+        for group in groups:
+            self._add_table(np.array(group), self._room[list(group)] + 1)
+        modulus = np.minimum(np.max([part.max(axis=0) for part in self._load], axis=0), self._room)
+        modulus = np.maximum(modulus, 1)
+        while np.prod(modulus) * layers > _NUMBERS / 2 and modulus.max() > 1:
+            modulus = (modulus + 1) // 2
+        self._add_table(np.arange(N), modulus)
+
+    def _cells(self, servers: Iterable[int]) -> float:
+        return float(np.prod(self._room[list(servers)] + 1.0))
+
+    def _add_table(self, servers: IntArray, modulus: IntArray) -> None:
+        """Add a table, made from the last layer on; unless that takes too long."""
+        wrapped = bool((modulus <= self._room[servers]).any())
+        loads = [
+            _distinct(part[:, servers] % modulus, loss)
+            for part, loss in zip(self._load, self._loss, strict=True)
+        ]
+        if np.prod(modulus.astype(np.float64)) * sum(len(taken) for taken, _ in loads) > _STEPS:
+            return
+        table = np.zeros(tuple(modulus.tolist()))
+        for axis, n in enumerate(servers.tolist()):
+            cost = self._prices[n] * np.arange(modulus[axis])
+            table += cost.reshape([-1 if k == axis else 1 for k in range(len(servers))])
+        tables = [table]
+        for taken, loss in loads[::-1]:
+            tables.append(_before(tables[-1], taken, loss, wrapped=wrapped))
+        self._tables.append(_Table(servers, modulus, tables[::-1]))
+
+    def _trace(self, states: list[_States], key: int) -> list[int]:
+        """Columns that lead to a state."""
+        chosen = []
+        for layer in range(len(self._load) - 1, -1, -1):
+            before = states[layer]
+            earlier = self._left(np.array([key]))[0] + self._load[layer]
+            fits = np.flatnonzero((earlier <= self._room).all(axis=1))
+            wanted = earlier[fits] @ self._radix
+            place = np.minimum(np.searchsorted(before.key, wanted), len(before.key) - 1)
+            loss = before.loss[place] + self._loss[layer][fits]
+            loss[before.key[place] != wanted] = np.inf
+            pick = int(loss.argmin())
+            chosen.append(int(fits[pick]))
+            key = int(wanted[pick])
+        return chosen[::-1]
+
+
+def _before(table: FloatArray, load: IntArray, loss: FloatArray, *, wrapped: bool) -> FloatArray:
+    """A table with one layer more."""
+    now = np.full(table.shape, np.inf)
+    for taken, lost in zip(load.tolist(), loss.tolist(), strict=True):
+        if wrapped:
+            moved = np.roll(table, taken, axis=tuple(range(table.ndim)))
+            np.minimum(now, moved + lost, out=now)
+        elif all(t < s for t, s in zip(taken, table.shape, strict=True)):
             into = now[tuple(slice(t, None) for t in taken)]
-            ends = (s - t for t, s in zip(taken, before.shape, strict=True))
-            np.maximum(into, before[tuple(slice(0, end) for end in ends)] + gain, out=into)
+            ends = (s - t for t, s in zip(taken, table.shape, strict=True))
+            moved = table[tuple(slice(0, end) for end in ends)]
+            np.minimum(into, moved + lost, out=into)
     return now
+
+
+def _distinct(load: IntArray, loss: FloatArray) -> tuple[IntArray, FloatArray]:
+    """The least loss of each load."""
+    order = np.lexsort((loss, *load.T))
+    new = np.append(True, (np.diff(load[order], axis=0) != 0).any(axis=1))
+    return load[order[new]], loss[order[new]]
+
+
+def _merged(parts: list[_States]) -> _States:
+    """The least loss of each key."""
+    key, loss, least = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.lexsort((loss, key))
+    kept = order[np.diff(key[order], prepend=-1) > 0]
+    return _States(key[kept], loss[kept], least[kept])

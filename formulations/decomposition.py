@@ -19,12 +19,17 @@ from ..instances.instance import BoolArray, FloatArray, Instance
 from ..instances.layers import Layer, split_layers
 from ..instances.terms import coverage_terms
 from ..method import Deadline, Limits
+from .column_program import best_columns
 from .layer_pricing import LayerPricing, Priced, Pricing, may_be_exact
+from .layer_tree import Good
 from .price_master import PriceMaster
 
 #: The dual is solved when bound and master agree to this share; from the second share on prices are
 #: no longer smoothed, and relaxations give way to exact pricing.
 _CONVERGED, _SMOOTHED = 1e-6, 1e-3
+
+#: Prices that differ by less, as a share of the largest, are the same.
+_SAME_PRICES = 1e-9
 
 #: First prices, as multiples of a good placement's saving for each expert that fits.
 _FIRST_PRICES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.5)
@@ -70,6 +75,21 @@ class Round(NamedTuple):
     pricing: dict[str, int]
 
 
+class Within(NamedTuple):
+    """What `Decomposition.within` found.
+
+    Attributes
+    ----------
+    cached : bool array [N, I] or None
+        The best placement it met; None if none loses so little.
+    bound_s : float
+        No placement saves more.
+    """
+
+    cached: BoolArray | None
+    bound_s: float
+
+
 class Decomposition:
     """Lagrangian relaxation of the capacities, by column generation.
 
@@ -97,13 +117,19 @@ class Decomposition:
         self.master = PriceMaster(instance, self.layers)
         self.threads = min(threads, max(1, len(self.layers)))
         self._pool = _workers(self.layers, self.threads)
-        self.bound_s = float(self.terms.weight_s.sum())
+        #: The bound at the best prices so far, in seconds.
+        self.dual_s = np.inf
         self.converged = not self.layers
         self.pricing: dict[str, int] = {}
         self._integer = False
         self._priced_at = np.full(instance.servers, np.nan)
         self._priced: dict[int, Priced] = {}
         self._best_prices, self._best_priced = self._priced_at, self._priced
+
+    @property
+    def bound_s(self) -> float:
+        """No placement saves more, in seconds."""
+        return min(self.dual_s, float(self.terms.weight_s.sum()))
 
     def __enter__(self) -> Self:
         self._run = self._pool.__enter__()
@@ -130,15 +156,16 @@ class Decomposition:
             if not until.passed():
                 self._search(prices)
         prices = min(first, key=self.master.dual_value)
-        idle, before = 0, self.bound_s
+        idle, before = 0, np.inf
         while not self.converged and not deadline.passed():
             prices = self._heuristic(prices, deadline)
             added = self._certified(prices, deadline)
             proposed, value = self.master.prices()
-            idle = 0 if self.bound_s < before * (1 - _CONVERGED) else idle + 1
-            before = self.bound_s
+            idle = 0 if self.dual_s < before * (1 - _CONVERGED) else idle + 1
+            before = self.dual_s
             gap = self.bound_s - value
-            stuck = not added and np.allclose(proposed, prices, rtol=1e-9)
+            moved = np.abs(proposed - prices).max()
+            stuck = not added and moved <= _SAME_PRICES * max(prices.max(), density)
             if gap <= _SMOOTHED * self.bound_s or stuck or idle >= _PATIENCE:
                 if not self._integer and self._begin_integer():
                     idle, proposed = 0, self.master.prices()[0]
@@ -149,7 +176,8 @@ class Decomposition:
                     known = self._priced.values()
                     self.converged = all(p.pricing is not Pricing.STOPPED for p in known)
                     proposed = prices
-            elif self._best_priced and not self._integer:
+            elif added and not self._integer:
+                # Without new columns the master knows better than the best prices so far.
                 proposed = 0.5 * (self._best_prices + proposed)
             yield Round(time.monotonic() - began, self.bound_s, value, self.pricing)
             if idle >= _PATIENCE:
@@ -165,30 +193,56 @@ class Decomposition:
                 self.master.drop_fractional(number)
         return any(may_be_exact(self.layers[number]) for number in relaxed)
 
-    def complete(self, saving_s: float) -> bool:
-        """Add all columns that a placement that saves more may need; whether that was possible.
+    def within(self, loss_s: float, most_s: float, deadline: Deadline) -> Within | None:
+        """Look at all placements in which no layer loses more than `loss_s` against the bound.
 
-        A placement that takes a column c of layer l saves at most the bound less what c is worth
-        less than the layer's best at the bound's prices (reduced-cost fixing).
+        At the bound's prices a placement loses, against the bound, what each layer's part is worth
+        less than the layer's best, and the price of unused room. So no layer's part may lose more
+        than the whole (reduced-cost enumeration, as Baldacci, Christofides, Mingozzi 2008,
+        doi:10.1007/s10107-007-0178-5, for routes): `LayerTree` lists all those, and `best_columns`
+        puts them together.
 
         Parameters
         ----------
-        saving_s : float
-            Of a known placement.
+        loss_s : float
+            Of a single layer's part.
+        most_s : float
+            Of a whole placement.
+        deadline : Deadline
+
+        Returns
+        -------
+        Within or None
+            None if a layer is too large, or time was over.
         """
-        exact = [p.pricing is Pricing.EXACT for p in self._best_priced.values()]
-        if sum(exact) < len(self.layers):
-            return False
-        gap = self.bound_s - saving_s + 1e-12 * self.bound_s
+        weight, priced = self.master.weight, self._best_priced
+        if len(priced) < len(self.layers) or (weight != np.floor(weight)).any():
+            return None
         tasks = [
-            (number, self.master.weight[:, number] * self._best_prices, priced.bound_s - gap)
-            for number, priced in self._best_priced.items()
+            (n, weight[:, n] * self._best_prices, priced[n].bound_s - loss_s, deadline)
+            for n in range(len(self.layers))
         ]
-        found = self._run(_near_optimal, tasks)
-        for (number, *_), placements in zip(tasks, found, strict=True):
-            for cached in placements or []:
-                self.master.add(number, cached)
-        return all(placements is not None for placements in found)
+        found: list[Good] = []
+        for good in self._run(_good, tasks):
+            if good is None:
+                return None
+            found.append(good)
+        choice = best_columns(
+            [good.counts * weight[:, n].astype(np.int64) for n, good in enumerate(found)],
+            [np.maximum(priced[n].bound_s - good.value_s, 0.0) for n, good in enumerate(found)],
+            np.floor(self.master.room).astype(np.int64),
+            self._best_prices,
+            most_s,
+            deadline,
+        )
+        bound = self.dual_s - min(choice.least_loss, loss_s)
+        if choice.columns is None:
+            return Within(None, bound)
+        cached = np.zeros((self.instance.servers, self.instance.items), dtype=np.bool_)
+        for layer, good, column in zip(self.layers, found, choice.columns, strict=True):
+            own = slice(layer.first_item, layer.first_item + layer.experts)
+            cached[:, own] = good.cached(column)
+        return Within(cached, bound)
 
     def diversify(self, rng: np.random.Generator, count: int, deadline: Deadline) -> None:
         """Add columns that are good at other prices; for `PriceMaster.rounded`."""
@@ -255,8 +309,8 @@ class Decomposition:
         bound += sum(priced.bound_s for priced in self._priced.values())
         # Room for the rounding of this very sum.
         bound *= 1 + 1e-12
-        if bound < self.bound_s:
-            self.bound_s = bound
+        if bound < self.dual_s:
+            self.dual_s = bound
             self._best_prices, self._best_priced = prices, dict(self._priced)
             self.pricing = dict(Counter(p.pricing.value for p in self._priced.values()))
         return added
@@ -319,7 +373,7 @@ def _price_layer(
     return work[number][1].price(prices, best, lp=lp, integer=integer)
 
 
-def _near_optimal(
-    work: _Work, number: int, prices: FloatArray, least_s: float
-) -> list[BoolArray] | None:
-    return work[number][1].near_optimal(prices, least_s)
+def _good(
+    work: _Work, number: int, prices: FloatArray, least_s: float, deadline: Deadline
+) -> Good | None:
+    return work[number][1].good(prices, least_s, deadline)

@@ -9,13 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from ..coverage_lp import CoverageLp, priced_lp
-from ..highs import run_highs
+from ..highs import HighsResult, LinearModel, run_highs
 from ..instances.arrays import sums
 from ..instances.instance import BoolArray, FloatArray
 from ..instances.layers import Layer
 from ..instances.solution import StoppedBy
-from ..method import Limits
-from .count_profile import CountProfile
+from ..method import Deadline, Limits
+from .layer_tree import Good, LayerTree
 
 #: Largest layer, in rows, for which the integer program is tried.
 EXACT_ROWS = 20_000
@@ -34,9 +34,6 @@ _MARGIN = 1e-8
 
 #: And in the rounding of sums.
 _ROUNDING = 1e-12
-
-#: Most placements of one layer that are handed over as near-optimal.
-_MOST_COLUMNS = 1500
 
 
 class Pricing(StrEnum):
@@ -72,8 +69,8 @@ class Priced:
 
 
 def may_be_exact(layer: Layer) -> bool:
-    """Whether a layer is small enough for its integer program."""
-    return int(layer.terms.sizes().sum()) <= EXACT_ROWS
+    """Whether a layer is small enough for a tree or an integer program."""
+    return LayerTree.possible(layer) or int(layer.terms.sizes().sum()) <= EXACT_ROWS
 
 
 class LayerPricing:
@@ -86,44 +83,49 @@ class LayerPricing:
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
-        rows = int(layer.terms.sizes().sum())
-        self._simplex = rows < FIRST_ORDER_ROWS
+        self._rows = int(layer.terms.sizes().sum())
+        self._simplex = self._rows < FIRST_ORDER_ROWS
+        self._duals: tuple[FloatArray, FloatArray] | None = None
 
     @cached_property
-    def _profile(self) -> CountProfile | None:
-        return CountProfile(self.layer) if CountProfile.possible(self.layer) else None
-
-    def _values(self, profile: CountProfile, prices: FloatArray) -> FloatArray:
-        """Gain minus price by the counts of experts."""
-        counts = np.indices(profile.gain_s.shape)
-        values: FloatArray = profile.gain_s - np.tensordot(prices, counts, axes=1)
-        return values
-
-    def near_optimal(self, prices: FloatArray, least_s: float) -> list[BoolArray] | None:
-        """Best placement for every counts whose gain minus price may be at least `least_s`.
-
-        None if the layer is too large for that, or there are too many.
-        """
-        if self._profile is None:
-            return None
-        chosen = np.argwhere(self._values(self._profile, prices) >= least_s)
-        if len(chosen) > _MOST_COLUMNS:
-            return None
-        return [self._profile.placement(counts) for counts in chosen.tolist()]
+    def _tree(self) -> LayerTree | None:
+        return LayerTree(self.layer) if LayerTree.possible(self.layer) else None
 
     @cached_property
     def _model(self) -> CoverageLp:
-        return priced_lp(self.layer.terms, self.layer.servers, shared=self._simplex)
+        return priced_lp(self.layer.terms, self.layer.most, shared=self._simplex)
+
+    def _relax(self, linear: LinearModel, limits: Limits) -> HighsResult:
+        """Solve the relaxation and keep its duals for the tree."""
+        options = {"presolve": "off"} if self._simplex else _FIRST_ORDER
+        relaxed = run_highs(linear, limits=limits, relax=True, options=options)
+        if relaxed.row_dual is not None:
+            terms, capacity = self.layer.terms, relaxed.row_dual[-self.layer.servers :]
+            sets = len(terms.server_sets)
+            multipliers = self._model.multipliers(relaxed.row_dual, sets, terms.items)
+            self._duals = multipliers, np.maximum(-capacity, 0.0)
+        return relaxed
+
+    def good(self, prices: FloatArray, least_s: float, deadline: Deadline) -> Good | None:
+        """Placements whose gain minus price is at least `least_s`, the best for each counts.
+
+        None if the layer is too large for that, there are too many, or time is over.
+        """
+        if self._tree is None:
+            return None
+        self._relax(self._model.at_prices(prices), Limits(deadline.remaining_s()))
+        if self._duals is None:
+            return None
+        return self._tree.good(prices, *self._duals, least_s, deadline)
 
     def price(
         self, prices: FloatArray, best: BoolArray, *, lp: Limits, integer: Limits | None
     ) -> Priced:
         """Bound what the layer can be worth.
 
-        Small layers are looked up in their `CountProfile`. Otherwise the linear relaxation first;
-        its bound is computed from the duals by weak duality, so it
-        holds wherever the solver stops. The integer program only where the relaxation leaves
-        something open.
+        The linear relaxation first; its bound is computed from the duals by weak duality, so it
+        holds wherever the solver stops. Where it leaves something open, a `LayerTree`, or the
+        integer program where the layer is too large for that.
 
         Parameters
         ----------
@@ -132,19 +134,11 @@ class LayerPricing:
         best : bool array [N, E]
             The best placement known at these prices.
         lp, integer : Limits
-            Of the relaxation, and of the integer program; None for no integer program.
+            Of the relaxation, and of the exact search; None for no such search.
         """
         total = float(self.layer.terms.weight_s.sum())
-        if self._profile is not None:
-            values = self._values(self._profile, prices)
-            counts = np.unravel_index(int(values.argmax()), values.shape)
-            best = self._profile.placement([int(count) for count in counts])
-            used = best.sum(axis=1).astype(np.float64)
-            bound = float(values.max()) + _ROUNDING * total
-            return Priced(bound, Pricing.EXACT, self.layer.gain_s(best), used, best)
         linear = self._model.at_prices(prices)
-        options = {"presolve": "off"} if self._simplex else _FIRST_ORDER
-        relaxed = run_highs(linear, limits=lp, relax=True, options=options)
+        relaxed = self._relax(linear, lp)
         bound = min(-relaxed.bound, total)
         gain, used = self.layer.gain_s(best), best.sum(axis=1).astype(np.float64)
         value = gain - float(prices @ used)
@@ -156,8 +150,22 @@ class LayerPricing:
             x = relaxed.values[: len(self._model.server)].clip(0.0, 1.0)
             used = sums(self._model.server, x, self.layer.servers)
             return Priced(bound, Pricing.LP, bound + float(prices @ used), used, None)
+        if self._tree is not None and self._duals is not None:
+            good = self._tree.good(prices, *self._duals, value, integer.deadline())
+            if good is not None:
+                if len(good.value_s) and good.value_s.max() > value:
+                    best = good.cached(int(good.value_s.argmax()))
+                    value = float(good.value_s.max())
+                # Room for the rounding of sums.
+                bound = min(bound, value + _ROUNDING * (total + float(prices.sum()) * best.size))
+                used = best.sum(axis=1).astype(np.float64)
+                return Priced(bound, Pricing.EXACT, self.layer.gain_s(best), used, best)
+        if self._rows > EXACT_ROWS:
+            return Priced(bound, Pricing.STOPPED, gain, used, best)
         solved = run_highs(linear, limits=integer, start=self._model.start(best), options=_INTEGER)
-        bound = min(bound, -solved.bound + _MARGIN * total)
+        # What may hide in the tolerances grows with the prices, too.
+        margin = _MARGIN * (total + float(prices.sum()) * best.shape[1])
+        bound = min(bound, -solved.bound + margin)
         if solved.values is not None:
             nothing = np.zeros_like(best)
             found = self._model.placed(solved.values, nothing)

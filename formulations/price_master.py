@@ -13,8 +13,7 @@ from ..highs import LinearModel, run_highs
 from ..instances.instance import BoolArray, FloatArray, Instance, IntArray
 from ..instances.layers import Layer
 from ..knapsack import knapsack_row
-from ..method import Deadline, Limits
-from .column_program import best_columns
+from ..method import Limits
 
 
 @dataclass(eq=False)
@@ -131,9 +130,7 @@ class PriceMaster:
         assert result.values is not None
         return np.maximum(-result.row_dual[len(self.layers) :], 0.0), float(gain @ result.values)
 
-    def rounded(
-        self, limits: Limits, start: BoolArray, *, optimal: bool = False
-    ) -> tuple[BoolArray, float]:
+    def rounded(self, limits: Limits, start: BoolArray) -> BoolArray:
         """Choose a column for each layer within the capacities, at least as good as the start.
 
         Parameters
@@ -141,14 +138,10 @@ class PriceMaster:
         limits : Limits
         start : bool array [N, I]
             A feasible placement whose layers are known.
-        optimal : bool
-            Spend all the time on the best choice: by `best_columns`, where that is possible.
 
         Returns
         -------
-        cached : bool array [N, I]
-        bound_s : float
-            No placement made of known columns saves more.
+        bool array [N, I]
         """
         chosen: list[list[int]] = []
         first: list[int] = []
@@ -157,46 +150,20 @@ class PriceMaster:
             own = own & self._useful[number]
             first.append(columns.where[0.0, *own.sum(axis=1).tolist()])
             chosen.append(list(dict.fromkeys([first[-1], *_undominated(columns)])))
-        picked = self._by_capacities(chosen, limits.deadline()) if optimal else None
-        bound = 0.0
-        if picked is None:
-            picked, bound = self._by_branching(chosen, first, limits)
         placement = np.zeros(start.shape, dtype=np.bool_)
-        value = 0.0
+        picked = self._by_branching(chosen, first, limits)
         for layer, columns, k in zip(self.layers, self._columns, picked, strict=True):
             if k is not None:
                 placement[:, layer.first_item : layer.first_item + layer.experts] = columns.cached[
                     k
                 ]
-                value += columns.gain_s[k]
         fits = placement @ self.instance.item_bytes <= self.instance.capacity_bytes
-        # A dynamic program is its own bound, up to rounding.
-        return (placement if fits.all() else start), max(bound, value * (1 + 1e-12))
-
-    def _by_capacities(
-        self, chosen: list[list[int]], deadline: Deadline
-    ) -> Sequence[int | None] | None:
-        """Columns by dynamic programming, where the weights are whole numbers."""
-        if (self.weight != np.floor(self.weight)).any():
-            return None
-        load = [
-            np.array([columns.used[k] for k in kept]) * self.weight[:, number]
-            for number, (columns, kept) in enumerate(zip(self._columns, chosen, strict=True))
-        ]
-        gain = [
-            np.array([columns.gain_s[k] for k in kept])
-            for columns, kept in zip(self._columns, chosen, strict=True)
-        ]
-        room = np.floor(self.room).astype(np.int64)
-        found = best_columns([part.astype(np.int64) for part in load], gain, room, deadline)
-        if found is None:
-            return None
-        return [kept[j] for kept, j in zip(chosen, found, strict=True)]
+        return placement if fits.all() else start
 
     def _by_branching(
         self, chosen: list[list[int]], first: list[int], limits: Limits
-    ) -> tuple[Sequence[int | None], float]:
-        """Columns by branch and bound, beginning with the first ones; and a bound."""
+    ) -> Sequence[int | None]:
+        """Columns by branch and bound, beginning with the first ones."""
         layer_of = np.repeat(np.arange(len(chosen)), [len(kept) for kept in chosen])
         flat = [k for kept in chosen for k in kept]
         gain = np.array([self._columns[n].gain_s[k] for n, k in zip(layer_of, flat, strict=True)])
@@ -208,12 +175,12 @@ class PriceMaster:
             start=dict(enumerate(begin)),
         )
         if result.values is None:
-            return first, -result.bound
+            return first
         picked: list[int | None] = [None] * len(chosen)
         for n, k, value in zip(layer_of.tolist(), flat, result.values, strict=True):
             if value > 0.5:
                 picked[n] = k
-        return picked, -result.bound
+        return picked
 
     def _linear(
         self, gain: FloatArray, layer: IntArray, used: FloatArray, *, integer: bool

@@ -80,7 +80,9 @@ class LayerSearch:
     def _respond(self, price: float, held: IntArray, server: int) -> IntArray:
         """Best sets of one server given the others, for each of several placements [B, N]."""
         sets = np.arange(1 << self.layer.experts)
-        value = np.broadcast_to(-price * np.bitwise_count(sets), (len(held), len(sets))).copy()
+        count = np.bitwise_count(sets)
+        cost = np.where(count <= self.layer.most[server], price * count, np.inf)
+        value = np.broadcast_to(-cost, (len(held), len(sets))).copy()
         for g in np.flatnonzero(self.layer.terms.server_sets[:, server]).tolist():
             near = self.layer.terms.server_sets[g].copy()
             near[server] = False
@@ -97,6 +99,7 @@ class LayerSearch:
         for _ in range(_ROUNDS):
             before = cached.copy()
             for n in range(self.layer.servers):
+                own = cached[n].copy()
                 cached[n] = False
                 near[:, :-1] = terms.server_sets @ cached
                 mine = np.flatnonzero(terms.server_sets[terms.server_set, n])
@@ -104,7 +107,8 @@ class LayerSearch:
                 lacks = ~near[terms.server_set[mine, None], members]
                 open_ = lacks.any(axis=1)
                 experts = np.where(lacks, members, -1)[open_].astype(np.int64)
-                cached[n] = best_set(experts, terms.weight_s[mine[open_]], E, float(prices[n]))
+                best = best_set(experts, terms.weight_s[mine[open_]], E, float(prices[n]))
+                cached[n] = best if best.sum() <= self.layer.most[n] else own
             if np.array_equal(cached, before):
                 break
         return cached

@@ -23,8 +23,15 @@ _BOUND_SHARE, _MASTER_SHARE = 0.7, 0.1
 #: Nodes of a restricted master problem.
 _MASTER_NODES = 20_000
 
-#: Searches at other prices once the bound is done.
+#: The first loss of a layer that is allowed, as a share of the gap; it doubles as long as the bound
+#: follows, but for rounding.
+_LOSS, _CLEAR = 1 / 16, 1e-3
+
+#: Searches at other prices where that does not close it.
 _DIVERSE = 30
+
+#: Room for the rounding of sums, as a share of the saving.
+_ROUNDING = 1e-12
 
 
 def price_and_round(
@@ -68,7 +75,9 @@ def price_and_round(
             if rounding.closed():
                 break
         if not rounding.closed() and decomposition.layers and not deadline.passed():
-            rounding.finish(np.random.default_rng(seed))
+            rounding.enumerate()
+            if not rounding.closed() and not deadline.passed():
+                rounding.diversify(np.random.default_rng(seed))
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
     if rounding.closed():
         stopped_by = StoppedBy.GAP if limits.gap > 0 else StoppedBy.FINISHED
@@ -96,7 +105,7 @@ class _Rounding:
         self._instance, self._decomposition = instance, decomposition
         self._demand = merged_demand(instance)
         self._limits, self._deadline = limits, deadline
-        self._complete_s = np.inf
+        self._within_s = np.inf
         decomposition.add(best)
 
     @property
@@ -107,7 +116,7 @@ class _Rounding:
     @property
     def bound_s(self) -> float:
         """No placement saves more."""
-        return min(self._decomposition.bound_s, self._complete_s)
+        return min(self._decomposition.bound_s, self._within_s)
 
     def closed(self) -> bool:
         """Whether the gap is as small as wanted, or nothing but tolerance."""
@@ -116,27 +125,44 @@ class _Rounding:
         within = gap is not None and gap <= self._limits.gap
         return within or closes(latency, bound, self.empty_s)
 
-    def round_up(self, *, optimal: bool = False) -> float:
-        """Put known columns together and climb from there; bound on what columns can give."""
+    def round_up(self) -> None:
+        """Put known columns together and climb from there."""
         limit = Limits(self._deadline.part(_MASTER_SHARE).remaining_s(), nodes=_MASTER_NODES)
-        if optimal:
-            limit = Limits(self._deadline.remaining_s())
-        best, most = self._decomposition.master.rounded(limit, self.best, optimal=optimal)
+        best = self._decomposition.master.rounded(limit, self.best)
         order, until = range(self._instance.servers), self._deadline.part(_MASTER_SHARE)
         _, best = climb(self._instance, self._demand, best, order, until)
-        self._decomposition.add(best)
-        if self._decomposition.terms.saving_s(best) > self.saving_s:
-            self.best = best
-        return most
+        self._take(best)
 
-    def finish(self, rng: np.random.Generator) -> None:
-        """Columns that are good at other prices; all columns that can matter, where few can."""
+    def _take(self, placement: BoolArray) -> None:
+        self._decomposition.add(placement)
+        if self._decomposition.terms.saving_s(placement) > self.saving_s:
+            self.best = placement
+
+    def enumerate(self) -> None:
+        """Look at all placements in which no layer loses much against the bound, then at more."""
+        loss = _LOSS * self._gap_s()
+        while not self._deadline.passed():
+            gap = self._gap_s()
+            loss = min(loss, gap)
+            within = self._decomposition.within(loss, gap, self._deadline)
+            if within is None:
+                return
+            self._within_s = min(self._within_s, within.bound_s * (1 + _ROUNDING))
+            if within.cached is not None:
+                self._take(within.cached)
+            known = self._decomposition.dual_s - self._within_s
+            if self.closed() or known < loss * (1 - _CLEAR):
+                return
+            loss *= 2
+
+    def _gap_s(self) -> float:
+        """What the best placement loses against the bound of the prices."""
+        return self._decomposition.dual_s * (1 + _ROUNDING) - self.saving_s
+
+    def diversify(self, rng: np.random.Generator) -> None:
+        """Put columns that are good at other prices together."""
         self._decomposition.diversify(rng, _DIVERSE, self._deadline)
         self.round_up()
-        known = self.saving_s
-        if self._decomposition.complete(known):
-            most = self.round_up(optimal=True)
-            self._complete_s = max(known, most)
 
 
 METHOD = Method(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .instance import BoolArray, Instance
+from .instance import BoolArray, Instance, IntArray
 from .terms import Terms
 
 
@@ -19,15 +19,21 @@ class Layer:
     model : int
     first_item : int
         Item of its expert 0.
-    servers : int
+    most : int array [N]
+        How many of its experts fit on each server, at most E.
     terms : Terms
         Its part of the saving; items are its experts.
     """
 
     model: int
     first_item: int
-    servers: int
+    most: IntArray
     terms: Terms
+
+    @property
+    def servers(self) -> int:
+        """Number of servers N."""
+        return len(self.most)
 
     @property
     def experts(self) -> int:
@@ -66,5 +72,6 @@ def split_layers(instance: Instance, terms: Terms) -> list[Layer]:
             items=E,
         )
         model = int(instance.item_model[start])
-        layers.append(Layer(model, start, instance.servers, own))
+        fits = instance.capacity_bytes // instance.models[model].expert_bytes
+        layers.append(Layer(model, start, np.minimum(fits, E).astype(np.int64), own))
     return layers

@@ -8,26 +8,60 @@ from expertcache.formulations import column_program
 from expertcache.formulations.column_program import best_columns
 from expertcache.method import Limits
 
+_NEVER = Limits().deadline()
 
-@pytest.mark.parametrize("seed", range(40))
-def test_best_choice_of_all(seed):
+
+def _case(seed):
     rng = np.random.default_rng(seed)
     N, layers = 1 + seed % 3, 1 + seed % 5
-    load = [np.vstack([np.zeros(N, int), rng.integers(0, 4, (4, N))]) for _ in range(layers)]
-    gain = [np.append(0.0, rng.random(4)) for _ in range(layers)]
-    room = rng.integers(0, 7, N)
-    chosen = best_columns(load, gain, room, Limits().deadline())
-    values = {
-        choice: sum(g[k] for g, k in zip(gain, choice, strict=True))
-        for choice in product(range(5), repeat=layers)
-        if (sum(part[k] for part, k in zip(load, choice, strict=True)) <= room).all()
+    load = [rng.integers(0, 5, (4, N)) for _ in range(layers)]
+    loss = [rng.random(4) * (rng.random(4) < 0.8) for _ in range(layers)]
+    room = rng.integers(0, 4 + 2 * layers, N)
+    prices = rng.random(N) * (rng.random(N) < 0.8)
+    losses = {
+        choice: sum(part[k] for part, k in zip(loss, choice, strict=True)) + left @ prices
+        for choice in product(range(4), repeat=layers)
+        if (left := room - sum(part[k] for part, k in zip(load, choice, strict=True))).min() >= 0
     }
-    assert values[tuple(chosen)] == pytest.approx(max(values.values()))
+    return load, loss, room, prices, losses
 
 
-def test_too_large_is_refused(monkeypatch):
-    load, gain = [np.array([[0], [3]])], [np.array([0.0, 1.0])]
-    room, never = np.array([3]), Limits().deadline()
-    assert best_columns(load, gain, room, never) == [1]
-    monkeypatch.setattr(column_program, "_NUMBERS", 3)
-    assert best_columns(load, gain, room, never) is None
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [("_NUMBERS", 4e7), ("_NUMBERS", 300), ("_NUMBERS", 0), ("_WIDTHS", (1, 2, 500))],
+)
+@pytest.mark.parametrize("seed", range(60))
+def test_least_loss_of_all_choices(seed, limit, value, monkeypatch):
+    monkeypatch.setattr(column_program, limit, value)
+    load, loss, room, prices, losses = _case(seed)
+    least = min(losses.values(), default=np.inf)
+    if least == np.inf:
+        assert best_columns(load, loss, room, prices, 100.0, _NEVER).columns is None
+        return
+    for most in (least * (1 + 1e-9) + 1e-12, least + 0.5, 100.0):
+        found = best_columns(load, loss, room, prices, most, _NEVER)
+        assert found.loss == pytest.approx(least)
+        assert found.least_loss == pytest.approx(least)
+        assert losses[tuple(found.columns)] == pytest.approx(least)
+    less = best_columns(load, loss, room, prices, least - 1e-6, _NEVER)
+    assert less.columns is None
+    assert least - 2e-6 <= less.least_loss <= least * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_narrow_beam_is_a_bound(seed, monkeypatch):
+    monkeypatch.setattr(column_program, "_WIDTHS", (1,))
+    load, loss, room, prices, losses = _case(seed)
+    least = min(losses.values(), default=np.inf)
+    found = best_columns(load, loss, room, prices, 100.0, _NEVER)
+    assert found.least_loss <= least * (1 + 1e-12)
+    if found.columns:
+        assert losses[tuple(found.columns)] == pytest.approx(found.loss)
+        assert found.loss >= least * (1 - 1e-12)
+
+
+def test_time_that_is_over_leaves_a_bound():
+    for seed in range(10):
+        load, loss, room, prices, losses = _case(seed)
+        found = best_columns(load, loss, room, prices, 100.0, Limits(1e-9).deadline())
+        assert found.least_loss <= min(losses.values(), default=np.inf)

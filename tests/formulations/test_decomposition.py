@@ -1,23 +1,25 @@
 """The layer decomposition: its bound, its parts, and the placements made from it."""
 
 import json
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 from expertcache.cli import main
 from expertcache.coverage_lp import coverage_lp
-from expertcache.formulations import count_profile, layer_pricing
+from expertcache.formulations import layer_pricing, layer_tree
 from expertcache.formulations.bound import bound, find_bound
-from expertcache.formulations.count_profile import CountProfile
 from expertcache.formulations.decomposition import Decomposition
 from expertcache.formulations.layer_pricing import LayerPricing
+from expertcache.formulations.layer_tree import LayerTree
 from expertcache.formulations.price_master import PriceMaster
 from expertcache.heuristics import layer_search
 from expertcache.heuristics.layer_search import LayerSearch
 from expertcache.highs import run_highs
 from expertcache.instances.errors import InputError
 from expertcache.instances.evaluate import latency_empty_s
+from expertcache.instances.instance import Instance, Model, Requests
 from expertcache.instances.instance_file import write_instance
 from expertcache.instances.layers import split_layers
 from expertcache.instances.placement import Placement
@@ -58,7 +60,7 @@ def test_bound_is_never_above_the_optimum(seed, random_instance, brute_force_lat
 def test_exact_goes_on_where_the_decomposition_leaves_a_gap(
     seed, random_instance, brute_force_latency, monkeypatch
 ):
-    monkeypatch.setattr(count_profile, "_PLACEMENTS", 0)
+    monkeypatch.setattr(layer_tree, "_EXPERTS", 0)
     instance = _instance(random_instance, seed)
     best = brute_force_latency(instance)
     assert bound(instance, "decomposition").bound_latency_s <= best * (1 + 1e-12)
@@ -67,26 +69,63 @@ def test_exact_goes_on_where_the_decomposition_leaves_a_gap(
     assert solution.latency_s == pytest.approx(best, rel=1e-6, abs=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_count_profile_is_that_of_all_placements(seed, random_instance):
+@pytest.mark.parametrize("seed", range(30))
+def test_tree_finds_the_best_placement_of_each_count(seed, random_instance):
     servers = 1 + seed % 3
     instance = random_instance(
-        seed, layers=1, experts=5 - servers, servers=servers, top_k=1 + seed % 3, rows=30
-    )
+        seed, layers=1, experts=5 - servers, servers=servers, top_k=1 + seed % 3, rows=30,
+        capacity=0.6, unreachable=0.0,
+    )  # fmt: skip
     (layer,) = split_layers(instance, coverage_terms(instance))
-    profile = CountProfile(layer)
-    shape = (servers, layer.experts)
-    best = np.full(profile.gain_s.shape, -np.inf)
+    rng = np.random.default_rng(seed)
+    scale = layer.terms.weight_s.sum() / 6
+    prices = rng.random(servers) * scale
+    best = {}
     for choice in product([False, True], repeat=servers * layer.experts):
-        cached = np.array(choice).reshape(shape)
-        if not (cached & ~layer.terms.useful()).any():
-            counts = tuple(cached.sum(axis=1))
-            best[counts] = max(best[counts], layer.gain_s(cached))
-    np.testing.assert_allclose(profile.gain_s, best)
-    for counts in np.ndindex(best.shape):
-        cached = profile.placement(counts)
-        assert tuple(cached.sum(axis=1)) == counts
-        assert layer.gain_s(cached) == pytest.approx(best[counts])
+        cached = np.array(choice).reshape(servers, layer.experts)
+        counts = tuple(cached.sum(axis=1).tolist())
+        if (cached.sum(axis=1) <= layer.most).all():
+            value = layer.gain_s(cached) - prices @ cached.sum(axis=1)
+            best[counts] = max(best.get(counts, -np.inf), value)
+    # Any multipliers are valid, good or bad.
+    multipliers = rng.random((len(layer.terms.server_sets), layer.experts)) * scale
+    for factor in (0.0, 0.3, 3.0):
+        for least in (-np.inf, 0.0, 0.7 * max(best.values()), 2 * max(best.values()) + 1):
+            room_prices = factor * rng.random(servers) * scale
+            good = LayerTree(layer).good(
+                prices, factor * multipliers, room_prices, least, Limits().deadline()
+            )
+            found = {tuple(c): v for c, v in zip(good.counts.tolist(), good.value_s, strict=True)}
+            # Experts that nobody asks for are never held.
+            useful = {c: v for c, v in best.items() if v >= least}
+            assert set(found) <= set(useful)
+            for number, (counts, value) in enumerate(found.items()):
+                assert value <= best[counts] + 1e-12
+                cached = good.cached(number)
+                assert tuple(cached.sum(axis=1).tolist()) == counts
+                assert layer.gain_s(cached) - prices @ counts == pytest.approx(value, abs=1e-12)
+            for counts, value in useful.items():
+                # No worse than with fewer experts that do all that these do.
+                assert any(
+                    v >= value - 1e-12 and (np.array(c) <= counts).all() for c, v in found.items()
+                )
+
+
+def test_tree_stops(random_instance, monkeypatch):
+    instance = random_instance(1, layers=1, experts=4, servers=2, rows=30)
+    (layer,) = split_layers(instance, coverage_terms(instance))
+    sets = len(layer.terms.server_sets)
+
+    def good(limit=None):
+        prices, deadline = np.zeros(2), Limits(limit or np.inf).deadline()
+        return LayerTree(layer).good(prices, np.zeros((sets, 4)), np.zeros(2), 0.0, deadline)
+
+    assert len(good().value_s) > 1
+    assert good(1e-9) is None
+    monkeypatch.setattr(layer_tree, "_PLACEMENTS", 0)
+    assert good() is None
+    monkeypatch.setattr(layer_tree, "_NODES", 1)
+    assert good() is None
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -94,6 +133,7 @@ def test_bound_from_relaxed_layers_is_valid_and_says_so(
     seed, random_instance, brute_force_latency, monkeypatch
 ):
     monkeypatch.setattr(layer_pricing, "EXACT_ROWS", -1)
+    monkeypatch.setattr(layer_tree, "_EXPERTS", 0)
     instance = _instance(random_instance, seed)
     relaxed = bound(instance, "decomposition")
     assert relaxed.bound_latency_s <= brute_force_latency(instance) * (1 + 1e-12)
@@ -157,24 +197,31 @@ def test_layers_sum_to_the_whole_saving(seed, random_instance):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_pricing_is_exact_and_the_search_never_beats_it(seed, random_instance, monkeypatch):
-    instance = random_instance(seed, layers=1, experts=4, servers=2, top_k=1 + seed % 3, rows=30)
+    room = 1.0 if seed % 2 else 0.5
+    instance = random_instance(
+        seed, layers=1, experts=4, servers=2, top_k=1 + seed % 3, rows=30, capacity=room
+    )
     (layer,) = split_layers(instance, coverage_terms(instance))
     prices = np.random.default_rng(seed).random(2) * layer.terms.weight_s.sum() / 6
     codes = np.arange(256)
     every = ((codes[:, None] >> np.arange(8)) & 1 == 1).reshape(-1, 2, 4)
+    every = every[(every.sum(axis=2) <= layer.most).all(axis=1)]
     best = max(layer.gain_s(x) - prices @ x.sum(axis=1) for x in every)
     nothing = np.zeros((2, 4), dtype=bool)
-    priced = LayerPricing(layer).price(prices, nothing, lp=Limits(), integer=Limits())
-    assert priced.pricing == "exact"
-    assert priced.bound_s >= best * (1 - 1e-12)
-    assert priced.bound_s == pytest.approx(best, rel=1e-6, abs=1e-7)
+    for experts in (16, 0):
+        # By a tree, then by the integer program.
+        monkeypatch.setattr(layer_tree, "_EXPERTS", experts)
+        priced = LayerPricing(layer).price(prices, nothing, lp=Limits(), integer=Limits())
+        assert priced.pricing == "exact"
+        assert priced.bound_s >= best * (1 - 1e-12)
+        assert priced.bound_s == pytest.approx(best, rel=1e-6, abs=1e-6)
     for experts in (12, 0):
         # By tables, then by minimum cuts.
         monkeypatch.setattr(layer_search, "_TABLE_EXPERTS", experts)
         first = LayerSearch(layer).search(prices, [nothing])[0]
         found = layer.gain_s(first) - prices @ first.sum(axis=1)
         assert -1e-12 <= found <= best + 1e-12
-        for n in range(2):
+        for n in range(2 if experts or (layer.most == 4).all() else 0):
             # No change of one server helps.
             for x in every[(every[:, 1 - n] == first[1 - n]).all(axis=1)]:
                 assert layer.gain_s(x) - prices @ x.sum(axis=1) <= found + 1e-8
@@ -189,10 +236,10 @@ def test_rounding_is_feasible_and_not_worse_than_its_start(random_instance):
             decomposition.add(placement)
             for _ in decomposition.rounds(Limits().deadline()):
                 pass
-        rounded, most = decomposition.master.rounded(Limits(), placement)
+        rounded = decomposition.master.rounded(Limits(), placement)
         assert (rounded @ instance.item_bytes <= instance.capacity_bytes).all()
         saving = decomposition.terms.saving_s(rounded)
-        assert start.saving_s * (1 - 1e-12) <= saving <= most * (1 + 1e-9)
+        assert start.saving_s * (1 - 1e-12) <= saving <= decomposition.bound_s
 
 
 def test_method_stops_within_the_wanted_gap(random_instance):
@@ -211,14 +258,50 @@ def test_fractional_columns_never_replace_placements(random_instance):
     master.add(0, one)
     master.add_fractional(0, 1e3, one.sum(axis=1).astype(float))
     assert all(cached is not None for cached in master.best(0, np.zeros(2), 9))
-    rounded, most = master.rounded(Limits(), one)
-    assert most < 1e3
-    assert rounded.sum() <= 1
+    assert master.rounded(Limits(), one).sum() <= 1
 
 
-def test_nothing_is_complete_before_a_certified_round(random_instance):
+def test_nothing_is_enumerated_before_a_certified_round(random_instance):
     with Decomposition(random_instance(3)) as decomposition:
-        assert not decomposition.complete(0.0)
+        assert decomposition.within(0.0, 1.0, Limits().deadline()) is None
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_rates_of_any_scale(scale, random_instance):
+    instance = random_instance(
+        10, models=1, servers=2, users=4, layers=4, experts=4, rows=40, capacity=0.3
+    )
+    requests = instance.requests
+    scaled = replace(instance, requests=replace(requests, rate=requests.rate * scale))
+    one, other = bound(instance, "decomposition"), bound(scaled, "decomposition")
+    assert other.bound_latency_s == pytest.approx(scale * one.bound_latency_s, rel=1e-6)
+
+
+@pytest.mark.parametrize("experts", [16, 0])
+def test_relaxations_that_say_nothing(experts, monkeypatch):
+    """Three servers with room for one expert, each pair near one user: half of each pays."""
+    monkeypatch.setattr(layer_tree, "_EXPERTS", experts)
+    server_latency = np.full((3, 3, 1), np.inf)
+    for user, near in enumerate([(0, 1), (1, 2), (0, 2)]):
+        server_latency[user, list(near), 0] = 0.1
+    instance = Instance(
+        models=(Model("m", 2, 1, 1, 10),),
+        capacity_bytes=np.array([10, 10, 10]),
+        server_latency_s=server_latency,
+        cloud_latency_s=np.ones((3, 1)),
+        local_latency_s=np.ones((3, 1)),
+        local=np.zeros((3, 2), dtype=bool),
+        requests=Requests(
+            user=np.repeat([0, 1, 2], 2),
+            model=np.zeros(6, int),
+            layer=np.tile([0, 1], 3),
+            experts=np.zeros((6, 1), int),
+            rate=np.ones(6),
+        ),
+        name="triangle",
+    )
+    result = bound(instance, "decomposition")
+    assert (result.status, result.bound_latency_s) == ("optimal", pytest.approx(1.5, abs=1e-6))
 
 
 def test_command_line(tmp_path, capsys, random_instance):
