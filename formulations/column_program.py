@@ -55,6 +55,55 @@ class _Table(NamedTuple):
     loss: list[FloatArray]
 
 
+class Allowed(NamedTuple):
+    """What a layer's column may lose at most, by what it takes of all servers, modulo some."""
+
+    modulus: IntArray
+    loss: FloatArray
+
+
+def allowed_losses(
+    load: Sequence[IntArray],
+    loss: Sequence[FloatArray],
+    room: IntArray,
+    prices: FloatArray,
+    most: float,
+    deadline: Deadline,
+) -> list[Allowed] | None:
+    """For each layer: what any column of it may lose, if all others have the columns given.
+
+    From the group relaxation of all layers but one, see `best_columns`; there are the parameters.
+    None if the tables would be too large, or time was over.
+    """
+    modulus = _modulus(load, room, _NUMBERS / 2 / len(load))
+    loads = [_distinct(part % modulus, lost) for part, lost in zip(load, loss, strict=True)]
+    rounds = np.ceil(np.log2(len(load) + 1))
+    if np.prod(modulus) * rounds * sum(len(taken) for taken, _ in loads) > 10 * _STEPS:
+        return None
+    everyone = np.arange(len(room))
+    left = (room - np.indices(modulus).reshape(len(room), -1).T) % modulus
+    allowed: list[Allowed] = []
+
+    def without_one(first: int, last: int, table: FloatArray) -> bool:
+        """Divide and conquer: the table has all layers but first to last - 1."""
+        if deadline.passed():
+            return False
+        if last - first == 1:
+            allowed.append(Allowed(modulus, most - table[tuple(left.T)].reshape(modulus)))
+            return True
+        half = (first + last) // 2
+        for own, others in (((first, half), (half, last)), ((half, last), (first, half))):
+            more = table
+            for layer in range(*others):
+                more = _before(more, *loads[layer], wrapped=True)
+            if not without_one(*own, more):
+                return False
+        return True
+
+    done = without_one(0, len(load), _unused_price(prices, everyone, modulus))
+    return allowed if done else None
+
+
 def best_columns(
     load: Sequence[IntArray],
     loss: Sequence[FloatArray],
@@ -213,11 +262,7 @@ class _Program:
         groups += [(n,) for n in alone if self._cells([n]) * layers <= _NUMBERS / N / 2]
         for group in groups:
             self._add_table(np.array(group), self._room[list(group)] + 1)
-        modulus = np.minimum(np.max([part.max(axis=0) for part in self._load], axis=0), self._room)
-        modulus = np.maximum(modulus, 1)
-        while np.prod(modulus) * layers > _NUMBERS / 2 and modulus.max() > 1:
-            modulus = (modulus + 1) // 2
-        self._add_table(np.arange(N), modulus)
+        self._add_table(np.arange(N), _modulus(self._load, self._room, _NUMBERS / 2 / layers))
 
     def _cells(self, servers: Iterable[int]) -> float:
         return float(np.prod(self._room[list(servers)] + 1.0))
@@ -231,11 +276,7 @@ class _Program:
         ]
         if np.prod(modulus.astype(np.float64)) * sum(len(taken) for taken, _ in loads) > _STEPS:
             return
-        table = np.zeros(tuple(modulus.tolist()))
-        for axis, n in enumerate(servers.tolist()):
-            cost = self._prices[n] * np.arange(modulus[axis])
-            table += cost.reshape([-1 if k == axis else 1 for k in range(len(servers))])
-        tables = [table]
+        tables = [_unused_price(self._prices, servers, modulus)]
         for taken, loss in loads[::-1]:
             tables.append(_before(tables[-1], taken, loss, wrapped=wrapped))
         self._tables.append(_Table(servers, modulus, tables[::-1]))
@@ -257,6 +298,24 @@ class _Program:
         return chosen[::-1]
 
 
+def _modulus(load: Sequence[IntArray], room: IntArray, most: float) -> IntArray:
+    """The size of a layer on each server; a part of it where the table would be too large."""
+    modulus = np.minimum(np.max([part.max(axis=0, initial=0) for part in load], axis=0), room)
+    modulus = np.maximum(modulus, 1)
+    while np.prod(modulus.astype(np.float64)) > most and modulus.max() > 1:
+        modulus = (modulus + 1) // 2
+    return modulus
+
+
+def _unused_price(prices: FloatArray, servers: IntArray, modulus: IntArray) -> FloatArray:
+    """The price of unused room; a table over some servers."""
+    table = np.zeros(tuple(modulus.tolist()))
+    for axis, n in enumerate(servers.tolist()):
+        cost = prices[n] * np.arange(modulus[axis])
+        table += cost.reshape([-1 if k == axis else 1 for k in range(len(servers))])
+    return table
+
+
 def _before(table: FloatArray, load: IntArray, loss: FloatArray, *, wrapped: bool) -> FloatArray:
     """A table with one layer more."""
     now = np.full(table.shape, np.inf)
@@ -275,7 +334,7 @@ def _before(table: FloatArray, load: IntArray, loss: FloatArray, *, wrapped: boo
 def _distinct(load: IntArray, loss: FloatArray) -> tuple[IntArray, FloatArray]:
     """The least loss of each load."""
     order = np.lexsort((loss, *load.T))
-    new = np.append(True, (np.diff(load[order], axis=0) != 0).any(axis=1))
+    new = np.append(True, (np.diff(load[order], axis=0) != 0).any(axis=1))[: len(order)]
     return load[order[new]], loss[order[new]]
 
 

@@ -15,13 +15,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ..heuristics.layer_search import LayerSearch
-from ..instances.instance import BoolArray, FloatArray, Instance
+from ..instances.instance import BoolArray, FloatArray, Instance, IntArray
 from ..instances.layers import Layer, split_layers
 from ..instances.terms import coverage_terms
 from ..method import Deadline, Limits
-from .column_program import best_columns
+from .column_program import Allowed, allowed_losses, best_columns
 from .layer_pricing import LayerPricing, Priced, Pricing, may_be_exact
-from .layer_tree import Good
+from .layer_tree import Beyond, Good
 from .price_master import PriceMaster
 
 #: The dual is solved when bound and master agree to this share; from the second share on prices are
@@ -218,24 +218,22 @@ class Decomposition:
         weight, priced = self.master.weight, self._best_priced
         if len(priced) < len(self.layers) or (weight != np.floor(weight)).any():
             return None
-        tasks = [
-            (n, weight[:, n] * self._best_prices, priced[n].bound_s - loss_s, deadline)
-            for n in range(len(self.layers))
-        ]
-        found: list[Good] = []
-        for good in self._run(_good, tasks):
-            if good is None:
-                return None
-            found.append(good)
-        choice = best_columns(
-            [good.counts * weight[:, n].astype(np.int64) for n, good in enumerate(found)],
-            [np.maximum(priced[n].bound_s - good.value_s, 0.0) for n, good in enumerate(found)],
-            np.floor(self.master.room).astype(np.int64),
-            self._best_prices,
-            most_s,
-            deadline,
-        )
-        bound = self.dual_s - min(choice.least_loss, loss_s)
+        found = self._good(loss_s, deadline, None)
+        if found is None:
+            return None
+        choice = best_columns(*self._columns(found), most_s, deadline)
+        known = min(choice.least_loss, loss_s)
+        most_s = min(choice.loss, most_s)
+        if choice.least_loss >= loss_s and loss_s < most_s <= 2 * loss_s:
+            # No two layers lose more than half each: if one does, all others are known.
+            allowed = allowed_losses(*self._columns(found), most_s, deadline)
+            more = None if allowed is None else self._good(most_s, deadline, allowed)
+            if more is not None:
+                last = best_columns(*self._columns(more), most_s, deadline)
+                known = last.least_loss
+                if last.columns is not None:
+                    found, choice = more, last
+        bound = self.dual_s - min(known, most_s)
         if choice.columns is None:
             return Within(None, bound)
         cached = np.zeros((self.instance.servers, self.instance.items), dtype=np.bool_)
@@ -243,6 +241,41 @@ class Decomposition:
             own = slice(layer.first_item, layer.first_item + layer.experts)
             cached[:, own] = good.cached(column)
         return Within(cached, bound)
+
+    def _good(
+        self, loss_s: float, deadline: Deadline, allowed: list[Allowed] | None
+    ) -> list[Good] | None:
+        """Placements of each layer that lose at most so much, and perhaps less for some counts."""
+        weight = self.master.weight.astype(np.int64)
+        tasks = []
+        for n in range(len(self.layers)):
+            beyond = None
+            if allowed is not None:
+                short = np.maximum(loss_s - allowed[n].loss, 0.0)
+                beyond = Beyond(weight[:, n], allowed[n].modulus, short)
+            least = self._best_priced[n].bound_s - loss_s
+            tasks.append((n, weight[:, n] * self._best_prices, least, deadline, beyond))
+        found: list[Good] = []
+        for good in self._run(_good, tasks):
+            if good is None:
+                return None
+            found.append(good)
+        return found
+
+    def _columns(
+        self, found: list[Good]
+    ) -> tuple[list[IntArray], list[FloatArray], IntArray, FloatArray]:
+        """What placements take and lose, the room and its prices."""
+        weight = self.master.weight.astype(np.int64)
+        return (
+            [good.counts * weight[:, n] for n, good in enumerate(found)],
+            [
+                np.maximum(self._best_priced[n].bound_s - good.value_s, 0.0)
+                for n, good in enumerate(found)
+            ],
+            np.floor(self.master.room).astype(np.int64),
+            self._best_prices,
+        )
 
     def diversify(self, rng: np.random.Generator, count: int, deadline: Deadline) -> None:
         """Add columns that are good at other prices; for `PriceMaster.rounded`."""
@@ -374,6 +407,11 @@ def _price_layer(
 
 
 def _good(
-    work: _Work, number: int, prices: FloatArray, least_s: float, deadline: Deadline
+    work: _Work,
+    number: int,
+    prices: FloatArray,
+    least_s: float,
+    deadline: Deadline,
+    beyond: Beyond | None,
 ) -> Good | None:
-    return work[number][1].good(prices, least_s, deadline)
+    return work[number][1].good(prices, least_s, deadline, beyond)

@@ -15,7 +15,7 @@ from ..instances.instance import BoolArray, FloatArray
 from ..instances.layers import Layer
 from ..instances.solution import StoppedBy
 from ..method import Deadline, Limits
-from .layer_tree import Good, LayerTree
+from .layer_tree import Beyond, Good, LayerTree
 
 #: Largest layer, in rows, for which the integer program is tried.
 EXACT_ROWS = 20_000
@@ -106,7 +106,13 @@ class LayerPricing:
             self._duals = multipliers, np.maximum(-capacity, 0.0)
         return relaxed
 
-    def good(self, prices: FloatArray, least_s: float, deadline: Deadline) -> Good | None:
+    def good(
+        self,
+        prices: FloatArray,
+        least_s: float,
+        deadline: Deadline,
+        beyond: Beyond | None = None,
+    ) -> Good | None:
         """Placements whose gain minus price is at least `least_s`, the best for each counts.
 
         None if the layer is too large for that, there are too many, or time is over.
@@ -116,7 +122,7 @@ class LayerPricing:
         self._relax(self._model.at_prices(prices), Limits(deadline.remaining_s()))
         if self._duals is None:
             return None
-        return self._tree.good(prices, *self._duals, least_s, deadline)
+        return self._tree.good(prices, *self._duals, least_s, deadline, beyond)
 
     def price(
         self, prices: FloatArray, best: BoolArray, *, lp: Limits, integer: Limits | None

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..heuristics.layer_search import gain_tables
+from ..instances.arrays import sums
 from ..instances.instance import BoolArray, FloatArray, IntArray
 from ..instances.layers import Layer
 from ..method import Deadline
@@ -14,8 +15,8 @@ from ..method import Deadline
 #: Largest layer: the gains of all sets of experts and all sets of servers are kept in tables.
 _EXPERTS, _SERVERS = 16, 10
 
-#: Most nodes, some seconds; placements to hand back; nodes that are made at once.
-_NODES, _PLACEMENTS, _BLOCK = 3e8, 50_000, 2**19
+#: Most nodes, a few seconds; placements to hand back; nodes that are made at once.
+_NODES, _PLACEMENTS, _BLOCK = 2e9, 50_000, 2**19
 
 #: Room for rounding, as a share of all that a layer can gain or cost.
 _ROUNDING = 1e-13
@@ -42,6 +43,31 @@ class Good(NamedTuple):
         bits = np.arange(self.counts.shape[1])[:, None]
         placed: BoolArray = (self.chosen[number] >> bits) & 1 == 1
         return placed
+
+
+class Beyond(NamedTuple):
+    """What the value of a placement with ``k[n]`` experts on the servers must exceed `least_s` by.
+
+    Attributes
+    ----------
+    step, modulus : int array [N]
+    value_s : float array [modulus[0], modulus[1], ...]
+        At ``step * k % modulus``, >= 0, perhaps infinite.
+    """
+
+    step: IntArray
+    modulus: IntArray
+    value_s: FloatArray
+
+    def partial(self, experts: int) -> list[FloatArray]:
+        """The same by how many experts there are already, with 0 to `experts` still to come."""
+        tables = [self.value_s]
+        for _ in range(experts):
+            table = tables[-1]
+            for axis, step in enumerate(self.step.tolist()):
+                table = np.minimum(table, np.roll(table, -step, axis=axis))
+            tables.append(table)
+        return tables
 
 
 class LayerTree:
@@ -90,6 +116,7 @@ class LayerTree:
         room_prices: FloatArray,
         least_s: float,
         deadline: Deadline,
+        beyond: Beyond | None = None,
     ) -> Good | None:
         """Find the placements whose gain minus price is at least `least_s`.
 
@@ -103,6 +130,8 @@ class LayerTree:
             Nu, >= 0: any are valid.
         least_s : float
         deadline : Deadline
+        beyond : Beyond, optional
+            How much more it must be for some counts.
 
         Returns
         -------
@@ -110,7 +139,7 @@ class LayerTree:
             None if there are too many, or time was over.
         """
         search = _Search(self._layer, self._tables, self._holders, self._meets)
-        return search.run(prices, multipliers, room_prices, least_s, deadline)
+        return search.run(prices, multipliers, room_prices, least_s, deadline, beyond)
 
 
 class _Search:
@@ -134,6 +163,7 @@ class _Search:
         room_prices: FloatArray,
         least: float,
         deadline: Deadline,
+        beyond: Beyond | None,
     ) -> Good | None:
         N, E = self._layer.servers, self._layer.experts
         self._deadline, self._room_prices = deadline, room_prices
@@ -141,6 +171,8 @@ class _Search:
         total = float(self._layer.terms.weight_s.sum()) + E * float(raised.sum())
         # Everything below is without nu * room.
         self._least = least - _ROUNDING * total - float(room_prices @ self._layer.most)
+        self._beyond = beyond
+        self._open = [] if beyond is None else beyond.partial(E)
         bits = np.arange(N)
         self._counts = [(held[:, None] >> bits) & 1 for held in self._holders]
         self._cost = [counts @ raised for counts in self._counts]
@@ -151,7 +183,11 @@ class _Search:
             ]
         )
         # Where most is at stake first.
-        self._order = np.argsort(-best, kind="stable").tolist()
+        terms = self._layer.terms
+        stake = np.zeros(E + 1)
+        for column in terms.expert_sets[terms.expert_set].T:
+            stake += sums(column, terms.weight_s, E + 1)
+        self._order = np.argsort(-stake[:-1], kind="stable").tolist()
         self._rest = np.append(np.cumsum(best[self._order][::-1])[::-1], 0.0)
         self._most = self._partial(multipliers)
         root = np.zeros((1, len(self._tables)), dtype=np.int64)
@@ -187,13 +223,18 @@ class _Search:
         if self._nodes > _NODES or self._deadline.passed():
             return False
         node, pick = np.nonzero(bound >= self._least)
-        fits = (counts[node] + self._counts[e][pick] <= self._layer.most).all(axis=1)
-        node, pick = node[fits], pick[fits]
+        held = counts[node] + self._counts[e][pick]
+        fits = (held <= self._layer.most).all(axis=1)
+        if self._beyond is not None:
+            more = self._open[self._layer.experts - j - 1]
+            place = tuple((held * self._beyond.step % self._beyond.modulus).T)
+            fits &= bound[node, pick] >= self._least + more[place]
+        node, pick, held = node[fits], pick[fits], held[fits]
         last = j + 1 == self._layer.experts
         step = len(node) if last else max(1, _BLOCK // len(self._holders[self._order[j + 1]]))
         for first in range(0, len(node), max(step, 1)):
             n, t = node[first : first + step], pick[first : first + step]
-            now = counts[n] + self._counts[e][t]
+            now = held[first : first + step]
             placed = chosen[n]
             placed[:, e] = self._holders[e][t]
             if last:

@@ -17,13 +17,14 @@ from ..method import Deadline, Limits, Method, Outcome
 from .ascent import climb, in_turn
 from .successive import guarantee
 
-#: Shares of the time left: for the bound; for one restricted master problem, and for a climb.
-_BOUND_SHARE, _MASTER_SHARE = 0.7, 0.1
+#: Shares of the time left: for the bound; for one restricted master problem, and for a climb; for
+#: the enumeration of placements.
+_BOUND_SHARE, _MASTER_SHARE, _ENUMERATION_SHARE = 0.7, 0.1, 0.8
 
 #: Nodes of a restricted master problem.
 _MASTER_NODES = 20_000
 
-#: The first loss of a layer that is allowed, as a share of the gap; it doubles as long as the bound
+#: The first loss of a layer that is allowed, as a share of the gap. It doubles as long as the bound
 #: follows, but for rounding.
 _LOSS, _CLEAR = 1 / 16, 1e-3
 
@@ -140,11 +141,9 @@ class _Rounding:
 
     def enumerate(self) -> None:
         """Look at all placements in which no layer loses much against the bound, then at more."""
-        loss = _LOSS * self._gap_s()
-        while not self._deadline.passed():
-            gap = self._gap_s()
-            loss = min(loss, gap)
-            within = self._decomposition.within(loss, gap, self._deadline)
+        loss, until = _LOSS * self._gap_s(), self._deadline.part(_ENUMERATION_SHARE)
+        while not until.passed():
+            within = self._decomposition.within(loss, self._gap_s(), until)
             if within is None:
                 return
             self._within_s = min(self._within_s, within.bound_s * (1 + _ROUNDING))
@@ -153,7 +152,11 @@ class _Rounding:
             known = self._decomposition.dual_s - self._within_s
             if self.closed() or known < loss * (1 - _CLEAR):
                 return
-            loss *= 2
+            # With half of the gap all is looked at.
+            most = 0.5 * self._gap_s() * (1 + _CLEAR)
+            if loss >= most:
+                return
+            loss = min(2 * loss, most)
 
     def _gap_s(self) -> float:
         """What the best placement loses against the bound of the prices."""

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from expertcache.formulations import column_program
-from expertcache.formulations.column_program import best_columns
+from expertcache.formulations.column_program import allowed_losses, best_columns
 from expertcache.method import Limits
 
 _NEVER = Limits().deadline()
@@ -65,3 +65,21 @@ def test_time_that_is_over_leaves_a_bound():
         load, loss, room, prices, losses = _case(seed)
         found = best_columns(load, loss, room, prices, 100.0, Limits(1e-9).deadline())
         assert found.least_loss <= min(losses.values(), default=np.inf)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_allowed_losses_keep_every_choice(seed):
+    load, loss, room, prices, losses = _case(seed)
+    if seed % 5 == 0:
+        # A layer of which no column is known so far.
+        known = [load[0][:0], *load[1:]], [loss[0][:0], *loss[1:]]
+    else:
+        known = load, loss
+    most = np.median(list(losses.values())) if losses else 1.0
+    allowed = allowed_losses(*known, room, prices, most, _NEVER)
+    for choice, lost in losses.items():
+        if lost <= most:
+            for layer, column in enumerate(choice):
+                if seed % 5 or layer == 0:
+                    place = tuple(load[layer][column] % allowed[layer].modulus)
+                    assert loss[layer][column] <= allowed[layer].loss[place] + 1e-9
