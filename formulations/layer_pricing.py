@@ -157,7 +157,7 @@ class LayerPricing:
             used = sums(self._model.server, x, self.layer.servers)
             return Priced(bound, Pricing.LP, bound + float(prices @ used), used, None)
         if self._tree is not None and self._duals is not None:
-            good = self._tree.good(prices, *self._duals, value, integer.deadline())
+            good = self._tree.good(prices, *self._duals, value, integer.deadline(), best_only=True)
             if good is not None:
                 if len(good.value_s) and good.value_s.max() > value:
                     best = good.cached(int(good.value_s.argmax()))

@@ -117,6 +117,8 @@ class LayerTree:
         least_s: float,
         deadline: Deadline,
         beyond: Beyond | None = None,
+        *,
+        best_only: bool = False,
     ) -> Good | None:
         """Find the placements whose gain minus price is at least `least_s`.
 
@@ -132,13 +134,15 @@ class LayerTree:
         deadline : Deadline
         beyond : Beyond, optional
             How much more it must be for some counts.
+        best_only : bool
+            Find the best of them, and perhaps others.
 
         Returns
         -------
         Good or None
             None if there are too many, or time was over.
         """
-        search = _Search(self._layer, self._tables, self._holders, self._meets)
+        search = _Search(self._layer, self._tables, self._holders, self._meets, best_only)
         return search.run(prices, multipliers, room_prices, least_s, deadline, beyond)
 
 
@@ -151,8 +155,10 @@ class _Search:
         tables: FloatArray,
         holders: list[IntArray],
         meets: list[BoolArray],
+        best_only: bool,
     ) -> None:
         self._layer, self._tables, self._holders, self._meets = layer, tables, holders, meets
+        self._best_only = best_only
         self._nodes = self._unmerged = 0
         self._found: list[Good] = []
 
@@ -230,6 +236,9 @@ class _Search:
             place = tuple((held * self._beyond.step % self._beyond.modulus).T)
             fits &= bound[node, pick] >= self._least + more[place]
         node, pick, held = node[fits], pick[fits], held[fits]
+        if self._best_only:
+            first_best = np.argsort(-bound[node, pick], kind="stable")
+            node, pick, held = node[first_best], pick[first_best], held[first_best]
         last = j + 1 == self._layer.experts
         step = len(node) if last else max(1, _BLOCK // len(self._holders[self._order[j + 1]]))
         for first in range(0, len(node), max(step, 1)):
@@ -239,14 +248,18 @@ class _Search:
             placed[:, e] = self._holders[e][t]
             if last:
                 value = bound[n, t] + now @ self._room_prices
-                good = value >= self._least + self._room_prices @ self._layer.most
+                offset = self._room_prices @ self._layer.most
+                good = value >= self._least + offset
+                if self._best_only and good.any():
+                    self._least = max(self._least, float(value.max() - offset))
                 self._found.append(Good(now[good], value[good], placed[good]))
                 self._unmerged += len(n)
                 if self._unmerged > 2 * _PLACEMENTS:
                     self._merge()
                     if len(self._found[0].value_s) > _PLACEMENTS:
                         return False
-            else:
+            elif (still := bound[n, t] >= self._least).any():
+                n, t, now, placed = n[still], t[still], now[still], placed[still]
                 met = covered[n] | (self._meets[e][t].astype(np.int64) << j)
                 if not self._extend(j + 1, met, paid[n] + self._cost[e][t], now, placed):
                     return False

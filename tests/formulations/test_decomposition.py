@@ -104,6 +104,11 @@ def test_tree_finds_the_best_placement_of_each_count(seed, random_instance):
                 cached = good.cached(number)
                 assert tuple(cached.sum(axis=1).tolist()) == counts
                 assert layer.gain_s(cached) - prices @ counts == pytest.approx(value, abs=1e-12)
+            one = LayerTree(layer).good(
+                prices, factor * multipliers, room_prices, least, Limits().deadline(),
+                best_only=True,
+            )  # fmt: skip
+            assert one.value_s.max(initial=-1.0) == good.value_s.max(initial=-1.0)
             for counts, value in useful.items():
                 # No worse than with fewer experts that do all that these do.
                 assert any(
