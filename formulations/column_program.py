@@ -17,6 +17,9 @@ _WIDTHS = (3_000, 30_000, 300_000)
 #: Most states in all (500 MB), and pairs of a state and a column to look at at once.
 _STATES, _BLOCK = 1.5e7, 2**20
 
+#: So many columns are first reduced to those that `allowed_losses` allows, but for rounding.
+_FILTERED, _ROUNDING = 2_000, 1e-9
+
 #: Most numbers in the tables of what the remaining layers lose (300 MB), and steps to make them.
 _NUMBERS, _STEPS = 4e7, 1e9
 
@@ -31,7 +34,7 @@ class Choice(NamedTuple):
     loss : float
         Its loss, or infinity.
     least_loss : float
-        No choice loses less.
+        No choice loses less; at most the allowed loss.
     """
 
     columns: list[int] | None
@@ -81,7 +84,7 @@ def allowed_losses(
     if np.prod(modulus) * rounds * sum(len(taken) for taken, _ in loads) > 10 * _STEPS:
         return None
     everyone = np.arange(len(room))
-    left = (room - np.indices(modulus).reshape(len(room), -1).T) % modulus
+    left = (room - np.indices(tuple(modulus.tolist())).reshape(len(room), -1).T) % modulus
     allowed: list[Allowed] = []
 
     def without_one(first: int, last: int, table: FloatArray) -> bool:
@@ -136,7 +139,7 @@ def best_columns(
         The allowed loss.
     deadline : Deadline
     """
-    none = Choice(None, np.inf, np.inf)
+    none = Choice(None, np.inf, most)
     if min(map(len, load)) == 0:
         return none
     # Only what is taken beyond the least of each layer matters.
@@ -151,9 +154,22 @@ def best_columns(
     room = np.minimum(room, span)
     if np.prod(room + 1.0) >= 2.0**62:
         return Choice(None, np.inf, 0.0)
-    program = _Program(load, loss, room, prices, most - unused, deadline)
-    columns, reached, proved = program.best()
-    return Choice(columns, reached + unused, proved + unused)
+    kept = [np.arange(len(part)) for part in load]
+    if sum(map(len, load)) > _FILTERED:
+        allowed = allowed_losses(load, loss, room, prices, most - unused, deadline)
+        if allowed is not None:
+            kept = [
+                np.flatnonzero(lost <= table[tuple((part % modulus).T)] + _ROUNDING * most)
+                for part, lost, (modulus, table) in zip(load, loss, allowed, strict=True)
+            ]
+            if min(map(len, kept)) == 0:
+                return none
+    load = [part[rows] for part, rows in zip(load, kept, strict=True)]
+    loss = [lost[rows] for lost, rows in zip(loss, kept, strict=True)]
+    columns, reached, proved = _Program(load, loss, room, prices, most - unused, deadline).best()
+    if columns is not None:
+        columns = [int(rows[column]) for rows, column in zip(kept, columns, strict=True)]
+    return Choice(columns, reached + unused, min(proved + unused, most))
 
 
 class _Program:
@@ -300,8 +316,8 @@ class _Program:
 
 def _modulus(load: Sequence[IntArray], room: IntArray, most: float) -> IntArray:
     """The size of a layer on each server; a part of it where the table would be too large."""
-    modulus = np.minimum(np.max([part.max(axis=0, initial=0) for part in load], axis=0), room)
-    modulus = np.maximum(modulus, 1)
+    largest = np.max([part.max(axis=0, initial=0) for part in load], axis=0)
+    modulus: IntArray = np.maximum(np.minimum(largest, room), 1)
     while np.prod(modulus.astype(np.float64)) > most and modulus.max() > 1:
         modulus = (modulus + 1) // 2
     return modulus

@@ -224,16 +224,17 @@ class Decomposition:
         choice = best_columns(*self._columns(found), most_s, deadline)
         known = min(choice.least_loss, loss_s)
         most_s = min(choice.loss, most_s)
-        if choice.least_loss >= loss_s and loss_s < most_s <= 2 * loss_s:
-            # No two layers lose more than half each: if one does, all others are known.
+        if known == loss_s < most_s <= 2 * loss_s:
+            # No two layers lose more than half each: if one does, the others' parts are known.
             allowed = allowed_losses(*self._columns(found), most_s, deadline)
             more = None if allowed is None else self._good(most_s, deadline, allowed)
             if more is not None:
-                last = best_columns(*self._columns(more), most_s, deadline)
+                both = [few.joined(many) for few, many in zip(found, more, strict=True)]
+                last = best_columns(*self._columns(both), most_s, deadline)
                 known = last.least_loss
                 if last.columns is not None:
-                    found, choice = more, last
-        bound = self.dual_s - min(known, most_s)
+                    found, choice = both, last
+        bound = self.dual_s - known
         if choice.columns is None:
             return Within(None, bound)
         cached = np.zeros((self.instance.servers, self.instance.items), dtype=np.bool_)

@@ -15,7 +15,7 @@ from ..method import Limits, Method, Outcome
 from .milp import milp
 
 #: Share of the time limit that the decomposition may take.
-_DECOMPOSITION_SHARE = 0.5
+_DECOMPOSITION_SHARE = 0.8
 
 
 def exact(

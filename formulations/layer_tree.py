@@ -38,6 +38,10 @@ class Good(NamedTuple):
     value_s: FloatArray
     chosen: IntArray
 
+    def joined(self, other: Good) -> Good:
+        """These and others."""
+        return Good(*(np.concatenate(both) for both in zip(self, other, strict=True)))
+
     def cached(self, number: int) -> BoolArray:
         """One of the placements; [N, E]."""
         bits = np.arange(self.counts.shape[1])[:, None]

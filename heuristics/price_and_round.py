@@ -24,9 +24,9 @@ _BOUND_SHARE, _MASTER_SHARE, _ENUMERATION_SHARE = 0.7, 0.1, 0.8
 #: Nodes of a restricted master problem.
 _MASTER_NODES = 20_000
 
-#: The first loss of a layer that is allowed, as a share of the gap. It doubles as long as the bound
+#: The first loss of a layer that is allowed, as a share of the gap. It grows as long as the bound
 #: follows, but for rounding.
-_LOSS, _CLEAR = 1 / 16, 1e-3
+_LOSS, _GROWTH, _CLEAR = 1 / 16, 1.5, 1e-3
 
 #: Searches at other prices where that does not close it.
 _DIVERSE = 30
@@ -156,7 +156,7 @@ class _Rounding:
             most = 0.5 * self._gap_s() * (1 + _CLEAR)
             if loss >= most:
                 return
-            loss = min(2 * loss, most)
+            loss = min(_GROWTH * loss, most)
 
     def _gap_s(self) -> float:
         """What the best placement loses against the bound of the prices."""

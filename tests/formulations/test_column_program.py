@@ -28,7 +28,13 @@ def _case(seed):
 
 @pytest.mark.parametrize(
     ("limit", "value"),
-    [("_NUMBERS", 4e7), ("_NUMBERS", 300), ("_NUMBERS", 0), ("_WIDTHS", (1, 2, 500))],
+    [
+        ("_NUMBERS", 4e7),
+        ("_NUMBERS", 300),
+        ("_NUMBERS", 0),
+        ("_WIDTHS", (1, 2, 500)),
+        ("_FILTERED", 0),
+    ],
 )
 @pytest.mark.parametrize("seed", range(60))
 def test_least_loss_of_all_choices(seed, limit, value, monkeypatch):

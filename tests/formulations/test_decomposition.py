@@ -325,3 +325,15 @@ def test_command_line(tmp_path, capsys, random_instance):
     assert main(words) == 0
     solved = json.loads(capsys.readouterr().out)
     assert solved["bound_latency_s"] == pytest.approx(printed["bound_latency_s"])
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_enumeration_of_several_layers_against_milp(seed, random_instance):
+    shape = {"layers": 3 + seed % 4, "experts": 3 + seed % 3, "servers": 2 + seed % 3}
+    instance = random_instance(
+        1500 + seed, top_k=2 + seed % 2, rows=25, users=6, capacity=0.2 + 0.1 * (seed % 4), **shape
+    )
+    best = solve(instance, "milp")
+    found = solve(instance, "decomposition")
+    assert (best.status, found.status) == ("optimal", "optimal")
+    assert found.latency_s == pytest.approx(best.latency_s, rel=1e-6)
