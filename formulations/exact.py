@@ -29,9 +29,8 @@ def exact(
     """Prove the optimum.
 
     With K = 1 the direct model alone: its relaxation is nearly tight. With K >= 2 `decomposition`
-    first: where every layer is small enough for its profile over all servers (3 servers and 8
-    experts, say) it proves the optimum for many layers. Where it leaves a gap, `milp` goes on from
-    its placement.
+    first: where layers have few experts (8, say) it proves the optimum for many of them. Where it
+    leaves a gap, `milp` goes on from its placement.
 
     Parameters
     ----------

@@ -108,7 +108,7 @@ def milp(
         "hand_over_seconds": handed - built,
     }
     if deadline.passed():
-        return Outcome(None, StoppedBy.TIME, meta=meta)
+        return Outcome(start, StoppedBy.TIME, meta=meta)
     # With K = 1 HiGHS has found the optimum before the climbs are done.
     if start is None and climbs and max(spec.top_k for spec in instance.models) > 1:
         left = Limits(time_s=deadline.remaining_s())
@@ -130,7 +130,7 @@ def milp(
     if stopped_by is StoppedBy.PROOF and limits.gap > 0:
         # HiGHS calls any allowed gap optimal.
         stopped_by = StoppedBy.GAP
-    placement = None
+    placement = start
     if result.values is not None:
         cached = np.zeros((instance.servers, instance.items), dtype=np.bool_)
         for pair, value in zip(placed, result.values, strict=True):

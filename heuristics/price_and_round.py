@@ -47,8 +47,10 @@ def price_and_round(
 
     After every round of the bound the restricted master problem is solved as an integer program
     over all placements of layers known so far, and the result improved by best responses of single
-    servers. Once the bound is done, placements that are good at other prices join in. Never worse
-    than the start, by default `successive`.
+    servers. Once the bound is done, all placements that lose little against it are enumerated,
+    until the best of them is proved or time is over (`Decomposition.within`). Where layers are too
+    large for that, placements that are good at other prices join in. Never worse than the start, by
+    default `successive`.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def test_bound_is_never_above_the_optimum(seed, random_instance, brute_force_lat
     relaxed = -run_highs(coverage_lp(instance, terms).linear, limits=Limits(), relax=True).bound
     empty = latency_empty_s(instance)
     assert empty - decomposition.bound_latency_s <= relaxed + 2e-6 * empty
-    # So small that every layer has its profile over all servers: a proof.
+    # So small that the enumeration ends: a proof.
     for method in ("decomposition", "exact"):
         solution = solve(instance, method)
         assert solution.status == "optimal"

@@ -54,6 +54,9 @@ def test_start_is_never_lost(hard):
     placement = Placement.from_rows(hard, start.placement)
     solution = solve(hard, "milp", limits=Limits(nodes=0, time_s=60), start=placement)
     assert solution.latency_s <= start.latency_s * (1 + 1e-9)
+    for method in ("milp", "exact"):
+        at_once = solve(hard, method, limits=Limits(time_s=1e-6), start=placement)
+        assert at_once.latency_s <= start.latency_s * (1 + 1e-9)
 
 
 def test_infeasible_start_is_refused(two_servers):
