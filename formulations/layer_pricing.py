@@ -88,10 +88,6 @@ class LayerPricing:
         self._duals: tuple[FloatArray, FloatArray] | None = None
 
     @cached_property
-    def _tree(self) -> LayerTree | None:
-        return LayerTree(self.layer) if LayerTree.possible(self.layer) else None
-
-    @cached_property
     def _model(self) -> CoverageLp:
         return priced_lp(self.layer.terms, self.layer.most, shared=self._simplex)
 
@@ -117,12 +113,13 @@ class LayerPricing:
 
         None if the layer is too large for that, there are too many, or time is over.
         """
-        if self._tree is None:
+        if not LayerTree.possible(self.layer):
             return None
         self._relax(self._model.at_prices(prices), Limits(deadline.remaining_s()))
         if self._duals is None:
             return None
-        return self._tree.good(prices, *self._duals, least_s, deadline, beyond)
+        # Made anew each time: the tables of all layers together may be large.
+        return LayerTree(self.layer).good(prices, *self._duals, least_s, deadline, beyond)
 
     def price(
         self, prices: FloatArray, best: BoolArray, *, lp: Limits, integer: Limits | None
@@ -156,8 +153,10 @@ class LayerPricing:
             x = relaxed.values[: len(self._model.server)].clip(0.0, 1.0)
             used = sums(self._model.server, x, self.layer.servers)
             return Priced(bound, Pricing.LP, bound + float(prices @ used), used, None)
-        if self._tree is not None and self._duals is not None:
-            good = self._tree.good(prices, *self._duals, value, integer.deadline(), best_only=True)
+        if LayerTree.possible(self.layer) and self._duals is not None:
+            good = LayerTree(self.layer).good(
+                prices, *self._duals, value, integer.deadline(), best_only=True
+            )
             if good is not None:
                 if len(good.value_s) and good.value_s.max() > value:
                     best = good.cached(int(good.value_s.argmax()))

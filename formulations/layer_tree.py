@@ -12,8 +12,9 @@ from ..instances.instance import BoolArray, FloatArray, IntArray
 from ..instances.layers import Layer
 from ..method import Deadline
 
-#: Largest layer: the gains of all sets of experts and all sets of servers are kept in tables.
-_EXPERTS, _SERVERS = 16, 10
+#: Largest layer, and most numbers in its tables (64 MB): the gain of each set of experts for each
+#: server set.
+_EXPERTS, _SERVERS, _NUMBERS = 16, 10, 2**23
 
 #: Most nodes, a few seconds; placements to hand back; nodes that are made at once.
 _NODES, _PLACEMENTS, _BLOCK = 2e9, 50_000, 2**19
@@ -111,7 +112,9 @@ class LayerTree:
     @staticmethod
     def possible(layer: Layer) -> bool:
         """Whether the layer is small enough."""
-        return layer.experts <= _EXPERTS and layer.servers <= _SERVERS
+        if layer.experts > _EXPERTS or layer.servers > _SERVERS:
+            return False
+        return len(layer.terms.server_sets) << layer.experts <= _NUMBERS
 
     def good(
         self,
