@@ -37,6 +37,9 @@ _FIRST_PRICES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.5)
 #: Certified rounds in a row without progress: relaxations are solved to a tolerance only.
 _PATIENCE = 6
 
+#: Rounds of exact pricing that run out of time: more of them would, too.
+_STOPPED_ROUNDS = 2
+
 #: Heuristic rounds between two certified ones, at most, and the progress that keeps them going.
 _HEURISTIC_ROUNDS, _PROGRESS = 12, 1e-5
 
@@ -51,7 +54,7 @@ _SPREAD = 0.2
 
 #: Share of the time left that one round of integer programs may take, and what a single layer may
 #: take, in equal shares of the layers.
-_ROUND_SHARE, _LARGEST_SHARE = 0.6, 4.0
+_ROUND_SHARE, _LARGEST_SHARE = 0.3, 4.0
 
 
 class Round(NamedTuple):
@@ -156,7 +159,7 @@ class Decomposition:
             if not until.passed():
                 self._search(prices)
         prices = min(first, key=self.master.dual_value)
-        idle, before = 0, np.inf
+        idle, stopped, before = 0, 0, np.inf
         while not self.converged and not deadline.passed():
             prices = self._heuristic(prices, deadline)
             added = self._certified(prices, deadline)
@@ -173,16 +176,20 @@ class Decomposition:
                     self.converged = True
                 elif stuck:
                     # Nothing is left but rounding, or layers that need more time.
-                    known = self._priced.values()
-                    self.converged = all(p.pricing is not Pricing.STOPPED for p in known)
+                    self.converged = Pricing.STOPPED not in self._pricings()
                     proposed = prices
             elif added and not self._integer:
                 # Without new columns the master knows better than the best prices so far.
                 proposed = 0.5 * (self._best_prices + proposed)
             yield Round(time.monotonic() - began, self.bound_s, value, self.pricing)
-            if idle >= _PATIENCE:
+            stopped += self._integer and Pricing.STOPPED in self._pricings()
+            if idle >= _PATIENCE or stopped >= _STOPPED_ROUNDS:
                 return
             prices = proposed
+
+    def _pricings(self) -> set[Pricing]:
+        """How the layers were priced last."""
+        return {priced.pricing for priced in self._priced.values()}
 
     def _begin_integer(self) -> bool:
         """Price exactly from now on; whether that can change anything."""
@@ -213,10 +220,11 @@ class Decomposition:
         Returns
         -------
         Within or None
-            None if a layer is too large, or time was over.
+            None if a layer is too large, or was priced without an end, or time was over.
         """
         weight, priced = self.master.weight, self._best_priced
-        if len(priced) < len(self.layers) or (weight != np.floor(weight)).any():
+        stopped = any(p.pricing is Pricing.STOPPED for p in priced.values())
+        if len(priced) < len(self.layers) or stopped or (weight != np.floor(weight)).any():
             return None
         found = self._good(loss_s, deadline, None)
         if found is None:
