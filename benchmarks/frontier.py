@@ -65,35 +65,34 @@ def run(path: Path, limit_s: float) -> None:
 
 
 def draw(cells: pd.DataFrame, picture: Path, limit_s: float) -> None:
-    """Above the time of the proof, below the certified gap."""
-    figure = Figure(figsize=(9, 5.6), layout="constrained")
-    axes = figure.subplots(2, len(SERVERS), sharex=True, sharey="row")
+    """Time to the proof; hollow, with the certified gap, where there is none."""
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    panels = figure.subplots(1, len(SERVERS), sharex=True, sharey=True)
     colours = dict(zip(SCENARIOS, ("#0072B2", "#D55E00", "#009E73", "#CC79A7"), strict=True))
     markers = dict(zip(SCENARIOS, "os^D", strict=True))
-    for column, servers in enumerate(SERVERS):
-        above, below = axes[:, column]
+    for panel, servers in zip(panels, SERVERS, strict=True):
         for K, colour in colours.items():
             mine = cells[(cells["K"] == K) & (cells["servers"] == servers)]
-            proved = mine[mine["proved"] == 1]
             style = {"color": colour, "marker": markers[K]}
-            above.plot(proved["layers"], proved["seconds"], label=f"K = {K}", **style)
-            gap = 100 * mine["gap"].where(mine["proved"] == 0)
-            below.plot(mine["layers"], gap, linestyle="--", **style)
-        for limit in (60.0, limit_s):
-            above.axhline(limit, color="0.7", linestyle=":")
-        above.set_title(f"{servers} servers", fontsize=11)
-        above.set_yscale("log")
-        below.set_yscale("log")
-        below.set_xscale("log", base=2)
-        below.set_xticks(LAYERS, [str(layers) for layers in LAYERS])
-        below.set_xlabel("layers of 8 experts")
-        for panel in (above, below):
-            panel.grid(color="0.92")
-            panel.spines[["top", "right"]].set_visible(False)
-    axes[0, 0].set_ylabel("seconds to the proof\n(dotted: 60 s, 600 s)")
-    axes[1, 0].set_ylabel("certified gap of the saving\nwhere not proved (%)")
-    # The lower left panel is nearly empty: small instances are proved.
-    axes[1, 0].legend(*axes[0, 0].get_legend_handles_labels(), frameon=False, loc="center left")
+            proved = mine["seconds"].where(mine["proved"] == 1)
+            panel.plot(mine["layers"], proved, label=f"K = {K}", **style)
+            for row in mine[mine["proved"] == 0].itertuples():
+                panel.plot(row.layers, row.seconds, markerfacecolor="white", **style)
+                panel.annotate(
+                    f"{100 * row.gap:.2g} %", (row.layers, row.seconds), xytext=(0, 7),
+                    textcoords="offset points", ha="center", fontsize=8, color=colour,
+                )  # fmt: skip
+        for limit in (_FIRST_S, limit_s):
+            panel.axhline(limit, color="0.7", linestyle=":", zorder=0)
+        panel.set_title(f"{servers} servers", fontsize=11)
+        panel.set_yscale("log")
+        panel.set_xscale("log", base=2)
+        panel.set_xticks(LAYERS, [str(layers) for layers in LAYERS])
+        panel.set_xlabel("layers of 8 experts")
+        panel.grid(color="0.92")
+        panel.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("seconds to the proof\n(dotted: 60 s, 600 s; hollow: gap left)")
+    panels[0].legend(frameon=False, loc=(0.02, 0.72), ncols=2)
     figure.savefig(picture, dpi=150)
 
 
