@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..instances.arrays import least_of_each, unique_rows
 from ..instances.instance import FloatArray, IntArray
 from ..method import Deadline
 
@@ -22,6 +23,26 @@ _FILTERED, _ROUNDING = 2_000, 1e-9
 
 #: Most numbers in the tables of what the remaining layers lose (300 MB), and steps to make them.
 _NUMBERS, _STEPS = 4e7, 1e9
+
+
+class Columns(NamedTuple):
+    """Columns of all layers.
+
+    Attributes
+    ----------
+    load : sequence of int arrays [J, N]
+        For each layer, what its columns take of every server.
+    loss : sequence of float arrays [J]
+        >= 0.
+    room : int array [N]
+    prices : float array [N]
+        Of a unit of room, >= 0.
+    """
+
+    load: Sequence[IntArray]
+    loss: Sequence[FloatArray]
+    room: IntArray
+    prices: FloatArray
 
 
 class Choice(NamedTuple):
@@ -65,19 +86,13 @@ class Allowed(NamedTuple):
     loss: FloatArray
 
 
-def allowed_losses(
-    load: Sequence[IntArray],
-    loss: Sequence[FloatArray],
-    room: IntArray,
-    prices: FloatArray,
-    most: float,
-    deadline: Deadline,
-) -> list[Allowed] | None:
+def allowed_losses(known: Columns, most: float, deadline: Deadline) -> list[Allowed] | None:
     """For each layer: what any column of it may lose, if all others have the columns given.
 
     From the group relaxation of all layers but one, see `best_columns`; there are the parameters.
     None if the tables would be too large, or time was over.
     """
+    load, loss, room, prices = known
     modulus = _modulus(load, room, _NUMBERS / 2 / len(load))
     loads = [_distinct(part % modulus, lost) for part, lost in zip(load, loss, strict=True)]
     rounds = np.ceil(np.log2(len(load) + 1))
@@ -107,14 +122,7 @@ def allowed_losses(
     return allowed if done else None
 
 
-def best_columns(
-    load: Sequence[IntArray],
-    loss: Sequence[FloatArray],
-    room: IntArray,
-    prices: FloatArray,
-    most: float,
-    deadline: Deadline,
-) -> Choice:
+def best_columns(known: Columns, most: float, deadline: Deadline) -> Choice:
     """Choose a column of every layer so that the loads fit and the loss is least.
 
     The loss of a choice is that of its columns, and the price of the room that it leaves unused.
@@ -128,17 +136,12 @@ def best_columns(
 
     Parameters
     ----------
-    load : sequence of int arrays [J, N]
-        For each layer, what its columns take of every server.
-    loss : sequence of float arrays [J]
-        >= 0.
-    room : int array [N]
-    prices : float array [N]
-        Of a unit of room, >= 0.
+    known : Columns
     most : float
         The allowed loss.
     deadline : Deadline
     """
+    load, loss, room, prices = known
     none = Choice(None, np.inf, most)
     if min(map(len, load)) == 0:
         return none
@@ -156,7 +159,8 @@ def best_columns(
         return Choice(None, np.inf, 0.0)
     kept = [np.arange(len(part)) for part in load]
     if sum(map(len, load)) > _FILTERED:
-        allowed = allowed_losses(load, loss, room, prices, most - unused, deadline)
+        reduced = Columns(load, loss, room, prices)
+        allowed = allowed_losses(reduced, most - unused, deadline)
         if allowed is not None:
             kept = [
                 np.flatnonzero(lost <= table[tuple((part % modulus).T)] + _ROUNDING * most)
@@ -166,25 +170,18 @@ def best_columns(
                 return none
     load = [part[rows] for part, rows in zip(load, kept, strict=True)]
     loss = [lost[rows] for lost, rows in zip(loss, kept, strict=True)]
-    columns, reached, proved = _Program(load, loss, room, prices, most - unused, deadline).best()
+    reduced = Columns(load, loss, room, prices)
+    columns, reached, proved = _Program(reduced, most - unused, deadline).best()
     if columns is not None:
         columns = [int(rows[column]) for rows, column in zip(kept, columns, strict=True)]
     return Choice(columns, reached + unused, min(proved + unused, most))
 
 
 class _Program:
-    def __init__(
-        self,
-        load: list[IntArray],
-        loss: Sequence[FloatArray],
-        room: IntArray,
-        prices: FloatArray,
-        most: float,
-        deadline: Deadline,
-    ) -> None:
-        self._load, self._loss, self._room = load, loss, room
-        self._prices, self._most, self._deadline = prices, most, deadline
-        self._radix = np.append(1, np.cumprod(room[:-1] + 1)).astype(np.int64)
+    def __init__(self, known: Columns, most: float, deadline: Deadline) -> None:
+        self._load, self._loss, self._room, self._prices = known
+        self._most, self._deadline = most, deadline
+        self._radix = np.append(1, np.cumprod(self._room[:-1] + 1)).astype(np.int64)
         self._tables: list[_Table] = []
 
     def best(self) -> Choice:
@@ -349,14 +346,12 @@ def _before(table: FloatArray, load: IntArray, loss: FloatArray, *, wrapped: boo
 
 def _distinct(load: IntArray, loss: FloatArray) -> tuple[IntArray, FloatArray]:
     """The least loss of each load."""
-    order = np.lexsort((loss, *load.T))
-    new = np.append(True, (np.diff(load[order], axis=0) != 0).any(axis=1))[: len(order)]
-    return load[order[new]], loss[order[new]]
+    rows, code = unique_rows(load)
+    return rows, loss[least_of_each(code, loss)]
 
 
 def _merged(parts: list[_States]) -> _States:
     """The least loss of each key."""
     key, loss, least = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.lexsort((loss, key))
-    kept = order[np.diff(key[order], prepend=-1) > 0]
+    kept = least_of_each(key, loss)
     return _States(key[kept], loss[kept], least[kept])

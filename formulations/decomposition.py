@@ -15,13 +15,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ..heuristics.layer_search import LayerSearch
-from ..instances.instance import BoolArray, FloatArray, Instance, IntArray
+from ..instances.instance import BoolArray, FloatArray, Instance
 from ..instances.layers import Layer, split_layers
 from ..instances.terms import coverage_terms
 from ..method import Deadline, Limits
-from .column_program import Allowed, allowed_losses, best_columns
+from .column_program import Allowed, Columns, allowed_losses, best_columns
+from .good_placements import Beyond, Good
 from .layer_pricing import LayerPricing, Priced, Pricing, may_be_exact
-from .layer_tree import Beyond, Good
 from .price_master import PriceMaster
 
 #: The dual is solved when bound and master agree to this share; from the second share on prices are
@@ -122,6 +122,7 @@ class Decomposition:
         self._pool = _workers(self.layers, self.threads)
         #: The bound at the best prices so far, in seconds.
         self.dual_s = np.inf
+        self._total_s = float(self.terms.weight_s.sum())
         self.converged = not self.layers
         self.pricing: dict[str, int] = {}
         self._integer = False
@@ -132,7 +133,7 @@ class Decomposition:
     @property
     def bound_s(self) -> float:
         """No placement saves more, in seconds."""
-        return min(self.dual_s, float(self.terms.weight_s.sum()))
+        return min(self.dual_s, self._total_s)
 
     def __enter__(self) -> Self:
         self._run = self._pool.__enter__()
@@ -144,8 +145,7 @@ class Decomposition:
     def add(self, cached: BoolArray) -> None:
         """Make the layers of a placement [N, I] known to the master."""
         for number, layer in enumerate(self.layers):
-            own = cached[:, layer.first_item : layer.first_item + layer.experts]
-            self.master.add(number, own)
+            self.master.add(number, cached[:, layer.own])
 
     def rounds(self, deadline: Deadline) -> Iterator[Round]:
         """Improve the bound, round by round, until it is as good as it gets or time is over."""
@@ -206,8 +206,8 @@ class Decomposition:
         At the bound's prices a placement loses, against the bound, what each layer's part is worth
         less than the layer's best, and the price of unused room. So no layer's part may lose more
         than the whole (reduced-cost enumeration, as Baldacci, Christofides, Mingozzi 2008,
-        doi:10.1007/s10107-007-0178-5, for routes): `LayerTree` lists all those, and `best_columns`
-        puts them together.
+        doi:10.1007/s10107-007-0178-5, for routes): `good_placements` lists all those, and
+        `best_columns` puts them together.
 
         Parameters
         ----------
@@ -229,16 +229,16 @@ class Decomposition:
         found = self._good(loss_s, deadline, None)
         if found is None:
             return None
-        choice = best_columns(*self._columns(found), most_s, deadline)
+        choice = best_columns(self._columns(found), most_s, deadline)
         known = min(choice.least_loss, loss_s)
         most_s = min(choice.loss, most_s)
         if known == loss_s < most_s <= 2 * loss_s:
             # No two layers lose more than half each: if one does, the others' parts are known.
-            allowed = allowed_losses(*self._columns(found), most_s, deadline)
+            allowed = allowed_losses(self._columns(found), most_s, deadline)
             more = None if allowed is None else self._good(most_s, deadline, allowed)
             if more is not None:
-                both = [few.joined(many) for few, many in zip(found, more, strict=True)]
-                last = best_columns(*self._columns(both), most_s, deadline)
+                both = [Good.join(parts) for parts in zip(found, more, strict=True)]
+                last = best_columns(self._columns(both), most_s, deadline)
                 known = last.least_loss
                 if last.columns is not None:
                     found, choice = both, last
@@ -247,8 +247,7 @@ class Decomposition:
             return Within(None, bound)
         cached = np.zeros((self.instance.servers, self.instance.items), dtype=np.bool_)
         for layer, good, column in zip(self.layers, found, choice.columns, strict=True):
-            own = slice(layer.first_item, layer.first_item + layer.experts)
-            cached[:, own] = good.cached(column)
+            cached[:, layer.own] = good.cached(column)
         return Within(cached, bound)
 
     def _good(
@@ -265,23 +264,19 @@ class Decomposition:
             least = self._best_priced[n].bound_s - loss_s
             tasks.append((n, weight[:, n] * self._best_prices, least, deadline, beyond))
         found: list[Good] = []
-        for good in self._run(_good, tasks):
+        for good in self._run(_list_good, tasks):
             if good is None:
                 return None
             found.append(good)
         return found
 
-    def _columns(
-        self, found: list[Good]
-    ) -> tuple[list[IntArray], list[FloatArray], IntArray, FloatArray]:
-        """What placements take and lose, the room and its prices."""
-        weight = self.master.weight.astype(np.int64)
-        return (
+    def _columns(self, found: list[Good]) -> Columns:
+        """What placements take and lose."""
+        weight, priced = self.master.weight.astype(np.int64), self._best_priced
+        lost = [priced[n].bound_s - good.value_s for n, good in enumerate(found)]
+        return Columns(
             [good.counts * weight[:, n] for n, good in enumerate(found)],
-            [
-                np.maximum(self._best_priced[n].bound_s - good.value_s, 0.0)
-                for n, good in enumerate(found)
-            ],
+            [np.maximum(loss, 0.0) for loss in lost],
             np.floor(self.master.room).astype(np.int64),
             self._best_prices,
         )
@@ -333,14 +328,17 @@ class Decomposition:
         # Most layers take far less than an equal share of the time.
         share = _LARGEST_SHARE * deadline.remaining_s() * self.threads / max(1, len(todo))
         until = deadline.part(_ROUND_SHARE)
-        tasks = []
-        for number in todo:
-            best = self.master.best(number, prices, 1)[0]
-            tasks.append(
-                (number, self.master.weight[:, number] * prices, best, deadline, until, share)
-                if self._integer
-                else (number, self.master.weight[:, number] * prices, best, deadline, None, 0.0)
+        tasks = [
+            (
+                number,
+                self.master.weight[:, number] * prices,
+                self.master.best(number, prices, 1)[0],
+                deadline,
+                until if self._integer else None,
+                share,
             )
+            for number in todo
+        ]
         added, bound = 0, float(prices @ self.master.room)
         for number, priced in zip(todo, self._run(_price_layer, tasks), strict=True):
             self._priced[number] = priced
@@ -415,7 +413,7 @@ def _price_layer(
     return work[number][1].price(prices, best, lp=lp, integer=integer)
 
 
-def _good(
+def _list_good(
     work: _Work,
     number: int,
     prices: FloatArray,

@@ -9,13 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from ..coverage_lp import CoverageLp, priced_lp
-from ..highs import HighsResult, LinearModel, run_highs
+from ..highs import HighsResult, run_highs
 from ..instances.arrays import sums
 from ..instances.instance import BoolArray, FloatArray
 from ..instances.layers import Layer
 from ..instances.solution import StoppedBy
 from ..method import Deadline, Limits
-from .layer_tree import Beyond, Good, LayerTree
+from .good_placements import Beyond, Good, good_placements, small_enough
 
 #: Largest layer, in rows, for which the integer program is tried.
 EXACT_ROWS = 20_000
@@ -69,8 +69,8 @@ class Priced:
 
 
 def may_be_exact(layer: Layer) -> bool:
-    """Whether a layer is small enough for a tree or an integer program."""
-    return LayerTree.possible(layer) or int(layer.terms.sizes().sum()) <= EXACT_ROWS
+    """Whether a layer is small enough for `good_placements` or an integer program."""
+    return small_enough(layer) or int(layer.terms.sizes().sum()) <= EXACT_ROWS
 
 
 class LayerPricing:
@@ -86,20 +86,22 @@ class LayerPricing:
         self._rows = int(layer.terms.sizes().sum())
         self._simplex = self._rows < FIRST_ORDER_ROWS
         self._duals: tuple[FloatArray, FloatArray] | None = None
+        self._duals_at = np.full(layer.servers, np.nan)
 
     @cached_property
     def _model(self) -> CoverageLp:
         return priced_lp(self.layer.terms, self.layer.most, shared=self._simplex)
 
-    def _relax(self, linear: LinearModel, limits: Limits) -> HighsResult:
-        """Solve the relaxation and keep its duals for the tree."""
+    def _relax(self, prices: FloatArray, limits: Limits) -> HighsResult:
+        """Solve the relaxation and keep its duals for `good_placements`."""
         options = {"presolve": "off"} if self._simplex else _FIRST_ORDER
+        linear = self._model.at_prices(prices)
         relaxed = run_highs(linear, limits=limits, relax=True, options=options)
         if relaxed.row_dual is not None:
             terms, capacity = self.layer.terms, relaxed.row_dual[-self.layer.servers :]
             sets = len(terms.server_sets)
             multipliers = self._model.multipliers(relaxed.row_dual, sets, terms.items)
-            self._duals = multipliers, np.maximum(-capacity, 0.0)
+            self._duals, self._duals_at = (multipliers, np.maximum(-capacity, 0.0)), prices
         return relaxed
 
     def good(
@@ -113,13 +115,13 @@ class LayerPricing:
 
         None if the layer is too large for that, there are too many, or time is over.
         """
-        if not LayerTree.possible(self.layer):
+        if not small_enough(self.layer):
             return None
-        self._relax(self._model.at_prices(prices), Limits(deadline.remaining_s()))
+        if not np.array_equal(prices, self._duals_at):
+            self._relax(prices, Limits(deadline.remaining_s()))
         if self._duals is None:
             return None
-        # Made anew each time: the tables of all layers together may be large.
-        return LayerTree(self.layer).good(prices, *self._duals, least_s, deadline, beyond)
+        return good_placements(self.layer, prices, *self._duals, least_s, deadline, beyond)
 
     def price(
         self, prices: FloatArray, best: BoolArray, *, lp: Limits, integer: Limits | None
@@ -127,7 +129,7 @@ class LayerPricing:
         """Bound what the layer can be worth.
 
         The linear relaxation first; its bound is computed from the duals by weak duality, so it
-        holds wherever the solver stops. Where it leaves something open, a `LayerTree`, or the
+        holds wherever the solver stops. Where it leaves something open, `good_placements`, or the
         integer program where the layer is too large for that.
 
         Parameters
@@ -140,8 +142,7 @@ class LayerPricing:
             Of the relaxation, and of the exact search; None for no such search.
         """
         total = float(self.layer.terms.weight_s.sum())
-        linear = self._model.at_prices(prices)
-        relaxed = self._relax(linear, lp)
+        relaxed = self._relax(prices, lp)
         bound = min(-relaxed.bound, total)
         gain, used = self.layer.gain_s(best), best.sum(axis=1).astype(np.float64)
         value = gain - float(prices @ used)
@@ -153,10 +154,9 @@ class LayerPricing:
             x = relaxed.values[: len(self._model.server)].clip(0.0, 1.0)
             used = sums(self._model.server, x, self.layer.servers)
             return Priced(bound, Pricing.LP, bound + float(prices @ used), used, None)
-        if LayerTree.possible(self.layer) and self._duals is not None:
-            good = LayerTree(self.layer).good(
-                prices, *self._duals, value, integer.deadline(), best_only=True
-            )
+        if small_enough(self.layer) and self._duals is not None:
+            until = integer.deadline()
+            good = good_placements(self.layer, prices, *self._duals, value, until, best_only=True)
             if good is not None:
                 if len(good.value_s) and good.value_s.max() > value:
                     best = good.cached(int(good.value_s.argmax()))
@@ -167,6 +167,7 @@ class LayerPricing:
                 return Priced(bound, Pricing.EXACT, self.layer.gain_s(best), used, best)
         if self._rows > EXACT_ROWS:
             return Priced(bound, Pricing.STOPPED, gain, used, best)
+        linear = self._model.at_prices(prices)
         solved = run_highs(linear, limits=integer, start=self._model.start(best), options=_INTEGER)
         # What may hide in the tolerances grows with the prices, too.
         margin = _MARGIN * (total + float(prices.sum()) * best.shape[1])

@@ -146,17 +146,14 @@ class PriceMaster:
         chosen: list[list[int]] = []
         first: list[int] = []
         for number, (layer, columns) in enumerate(zip(self.layers, self._columns, strict=True)):
-            own = start[:, layer.first_item : layer.first_item + layer.experts]
-            own = own & self._useful[number]
+            own = start[:, layer.own] & self._useful[number]
             first.append(columns.where[0.0, *own.sum(axis=1).tolist()])
             chosen.append(list(dict.fromkeys([first[-1], *_undominated(columns)])))
         placement = np.zeros(start.shape, dtype=np.bool_)
         picked = self._by_branching(chosen, first, limits)
         for layer, columns, k in zip(self.layers, self._columns, picked, strict=True):
             if k is not None:
-                placement[:, layer.first_item : layer.first_item + layer.experts] = columns.cached[
-                    k
-                ]
+                placement[:, layer.own] = columns.cached[k]
         fits = placement @ self.instance.item_bytes <= self.instance.capacity_bytes
         return placement if fits.all() else start
 

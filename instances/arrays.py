@@ -28,3 +28,12 @@ def unique_rows(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[n
     first = np.zeros(int(code.max(initial=-1)) + 1, dtype=np.int64)
     first[code[::-1]] = np.arange(len(rows))[::-1]
     return rows[first], code
+
+
+def least_of_each(
+    key: npt.NDArray[np.integer[Any]], cost: npt.NDArray[np.float64]
+) -> npt.NDArray[np.int64]:
+    """Index of the least cost of each distinct key >= 0, in the order of the keys."""
+    order = np.lexsort((cost, key))
+    first: npt.NDArray[np.int64] = order[np.diff(key[order], prepend=-1) > 0]
+    return first

@@ -40,6 +40,11 @@ class Layer:
         """Number of experts E."""
         return self.terms.items
 
+    @property
+    def own(self) -> slice:
+        """Its items."""
+        return slice(self.first_item, self.first_item + self.experts)
+
     def gain_s(self, cached: BoolArray) -> float:
         """Saving in seconds of a placement [N, E]."""
         return self.terms.saving_s(cached)

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from expertcache.formulations import column_program
-from expertcache.formulations.column_program import allowed_losses, best_columns
+from expertcache.formulations.column_program import Columns, allowed_losses, best_columns
 from expertcache.method import Limits
 
 _NEVER = Limits().deadline()
@@ -42,14 +42,14 @@ def test_least_loss_of_all_choices(seed, limit, value, monkeypatch):
     load, loss, room, prices, losses = _case(seed)
     least = min(losses.values(), default=np.inf)
     if least == np.inf:
-        assert best_columns(load, loss, room, prices, 100.0, _NEVER).columns is None
+        assert best_columns(Columns(load, loss, room, prices), 100.0, _NEVER).columns is None
         return
     for most in (least * (1 + 1e-9) + 1e-12, least + 0.5, 100.0):
-        found = best_columns(load, loss, room, prices, most, _NEVER)
+        found = best_columns(Columns(load, loss, room, prices), most, _NEVER)
         assert found.loss == pytest.approx(least)
         assert found.least_loss == pytest.approx(least)
         assert losses[tuple(found.columns)] == pytest.approx(least)
-    less = best_columns(load, loss, room, prices, least - 1e-6, _NEVER)
+    less = best_columns(Columns(load, loss, room, prices), least - 1e-6, _NEVER)
     assert less.columns is None
     assert least - 2e-6 <= less.least_loss <= least * (1 + 1e-12)
 
@@ -59,7 +59,7 @@ def test_narrow_beam_is_a_bound(seed, monkeypatch):
     monkeypatch.setattr(column_program, "_WIDTHS", (1,))
     load, loss, room, prices, losses = _case(seed)
     least = min(losses.values(), default=np.inf)
-    found = best_columns(load, loss, room, prices, 100.0, _NEVER)
+    found = best_columns(Columns(load, loss, room, prices), 100.0, _NEVER)
     assert found.least_loss <= least * (1 + 1e-12)
     if found.columns:
         assert losses[tuple(found.columns)] == pytest.approx(found.loss)
@@ -69,7 +69,7 @@ def test_narrow_beam_is_a_bound(seed, monkeypatch):
 def test_time_that_is_over_leaves_a_bound():
     for seed in range(10):
         load, loss, room, prices, losses = _case(seed)
-        found = best_columns(load, loss, room, prices, 100.0, Limits(1e-9).deadline())
+        found = best_columns(Columns(load, loss, room, prices), 100.0, Limits(1e-9).deadline())
         assert found.least_loss <= min(losses.values(), default=np.inf)
 
 
@@ -81,7 +81,7 @@ def test_allowed_losses_keep_every_choice(seed):
         # A layer of which no column is known so far.
         known[0][0], known[1][0] = load[0][:0], loss[0][:0]
     most = np.median(list(losses.values())) if losses else 1.0
-    allowed = allowed_losses(*known, room, prices, most, _NEVER)
+    allowed = allowed_losses(Columns(*known, room, prices), most, _NEVER)
     for choice, lost in losses.items():
         if lost <= most:
             for layer, column in enumerate(choice):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from expertcache.cli import main
 from expertcache.coverage_lp import coverage_lp
-from expertcache.formulations import layer_pricing, layer_tree
+from expertcache.formulations import good_placements, layer_pricing
 from expertcache.formulations.bound import bound, find_bound
 from expertcache.formulations.decomposition import Decomposition
+from expertcache.formulations.good_placements import good_placements as good_of_layer
 from expertcache.formulations.layer_pricing import LayerPricing
-from expertcache.formulations.layer_tree import LayerTree
 from expertcache.formulations.price_master import PriceMaster
 from expertcache.heuristics import layer_search
 from expertcache.heuristics.layer_search import LayerSearch
@@ -60,7 +60,7 @@ def test_bound_is_never_above_the_optimum(seed, random_instance, brute_force_lat
 def test_exact_goes_on_where_the_decomposition_leaves_a_gap(
     seed, random_instance, brute_force_latency, monkeypatch
 ):
-    monkeypatch.setattr(layer_tree, "_EXPERTS", 0)
+    monkeypatch.setattr(good_placements, "_EXPERTS", 0)
     instance = _instance(random_instance, seed)
     best = brute_force_latency(instance)
     assert bound(instance, "decomposition").bound_latency_s <= best * (1 + 1e-12)
@@ -92,8 +92,8 @@ def test_tree_finds_the_best_placement_of_each_count(seed, random_instance):
     for factor in (0.0, 0.3, 3.0):
         for least in (-np.inf, 0.0, 0.7 * max(best.values()), 2 * max(best.values()) + 1):
             room_prices = factor * rng.random(servers) * scale
-            good = LayerTree(layer).good(
-                prices, factor * multipliers, room_prices, least, Limits().deadline()
+            good = good_of_layer(
+                layer, prices, factor * multipliers, room_prices, least, Limits().deadline()
             )
             found = {tuple(c): v for c, v in zip(good.counts.tolist(), good.value_s, strict=True)}
             # Experts that nobody asks for are never held.
@@ -104,8 +104,8 @@ def test_tree_finds_the_best_placement_of_each_count(seed, random_instance):
                 cached = good.cached(number)
                 assert tuple(cached.sum(axis=1).tolist()) == counts
                 assert layer.gain_s(cached) - prices @ counts == pytest.approx(value, abs=1e-12)
-            one = LayerTree(layer).good(
-                prices, factor * multipliers, room_prices, least, Limits().deadline(),
+            one = good_of_layer(
+                layer, prices, factor * multipliers, room_prices, least, Limits().deadline(),
                 best_only=True,
             )  # fmt: skip
             assert one.value_s.max(initial=-1.0) == good.value_s.max(initial=-1.0)
@@ -123,13 +123,13 @@ def test_tree_stops(random_instance, monkeypatch):
 
     def good(limit=None):
         prices, deadline = np.zeros(2), Limits(limit or np.inf).deadline()
-        return LayerTree(layer).good(prices, np.zeros((sets, 4)), np.zeros(2), 0.0, deadline)
+        return good_of_layer(layer, prices, np.zeros((sets, 4)), np.zeros(2), 0.0, deadline)
 
     assert len(good().value_s) > 1
     assert good(1e-9) is None
-    monkeypatch.setattr(layer_tree, "_PLACEMENTS", 0)
+    monkeypatch.setattr(good_placements, "_PLACEMENTS", 0)
     assert good() is None
-    monkeypatch.setattr(layer_tree, "_NODES", 1)
+    monkeypatch.setattr(good_placements, "_NODES", 1)
     assert good() is None
 
 
@@ -138,7 +138,7 @@ def test_bound_from_relaxed_layers_is_valid_and_says_so(
     seed, random_instance, brute_force_latency, monkeypatch
 ):
     monkeypatch.setattr(layer_pricing, "EXACT_ROWS", -1)
-    monkeypatch.setattr(layer_tree, "_EXPERTS", 0)
+    monkeypatch.setattr(good_placements, "_EXPERTS", 0)
     instance = _instance(random_instance, seed)
     relaxed = bound(instance, "decomposition")
     assert relaxed.bound_latency_s <= brute_force_latency(instance) * (1 + 1e-12)
@@ -215,7 +215,7 @@ def test_pricing_is_exact_and_the_search_never_beats_it(seed, random_instance, m
     nothing = np.zeros((2, 4), dtype=bool)
     for experts in (16, 0):
         # By a tree, then by the integer program.
-        monkeypatch.setattr(layer_tree, "_EXPERTS", experts)
+        monkeypatch.setattr(good_placements, "_EXPERTS", experts)
         priced = LayerPricing(layer).price(prices, nothing, lp=Limits(), integer=Limits())
         assert priced.pricing == "exact"
         assert priced.bound_s >= best * (1 - 1e-12)
@@ -285,7 +285,7 @@ def test_rates_of_any_scale(scale, random_instance):
 @pytest.mark.parametrize("experts", [16, 0])
 def test_relaxations_that_say_nothing(experts, monkeypatch):
     """Three servers with room for one expert, each pair near one user: half of each pays."""
-    monkeypatch.setattr(layer_tree, "_EXPERTS", experts)
+    monkeypatch.setattr(good_placements, "_EXPERTS", experts)
     server_latency = np.full((3, 3, 1), np.inf)
     for user, near in enumerate([(0, 1), (1, 2), (0, 2)]):
         server_latency[user, list(near), 0] = 0.1

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ..heuristics.layer_search import gain_tables
-from ..instances.arrays import sums
+from ..instances.arrays import least_of_each, sums
 from ..instances.instance import BoolArray, FloatArray, IntArray
 from ..instances.layers import Layer
 from ..method import Deadline
@@ -39,9 +40,13 @@ class Good(NamedTuple):
     value_s: FloatArray
     chosen: IntArray
 
-    def joined(self, other: Good) -> Good:
-        """These and others."""
-        return Good(*(np.concatenate(both) for both in zip(self, other, strict=True)))
+    @staticmethod
+    def join(parts: Sequence[Good]) -> Good:
+        """All placements of all parts, the best of each number of experts."""
+        good = Good(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        key = good.counts @ (good.chosen.shape[1] + 1) ** np.arange(good.counts.shape[1])
+        kept = least_of_each(key, -good.value_s)
+        return Good(good.counts[kept], good.value_s[kept], good.chosen[kept])
 
     def cached(self, number: int) -> BoolArray:
         """One of the placements; [N, E]."""
@@ -75,12 +80,30 @@ class Beyond(NamedTuple):
         return tables
 
 
-class LayerTree:
-    """Branch and bound in which a node decides which servers hold the next expert.
+def small_enough(layer: Layer) -> bool:
+    """Whether `good_placements` can say anything about a layer."""
+    if layer.experts > _EXPERTS or layer.servers > _SERVERS:
+        return False
+    return len(layer.terms.server_sets) << layer.experts <= _NUMBERS
 
-    Let F_g(C) be what the requests of server set g gain if its servers hold the experts C together,
-    T_e the servers that hold expert e, and p(T) their prices. With any multipliers
-    ``mu[g, e] >= 0`` no placement's gain minus price is larger than ::
+
+def good_placements(
+    layer: Layer,
+    prices: FloatArray,
+    multipliers: FloatArray,
+    room_prices: FloatArray,
+    least_s: float,
+    deadline: Deadline,
+    beyond: Beyond | None = None,
+    *,
+    best_only: bool = False,
+) -> Good | None:
+    """Find the placements of a layer whose gain minus price is at least `least_s`.
+
+    Branch and bound in which a node decides which servers hold the next expert. Let F_g(C) be what
+    the requests of server set g gain if its servers hold the experts C together, T_e the servers
+    that hold expert e, and p(T) their prices. With any multipliers ``mu[g, e] >= 0`` no placement's
+    gain minus price is larger than ::
 
         sum_g max_C (F_g(C) - mu_g(C)) + sum_e max_T (sum_g mu[g, e] * [T meets g] - p(T))
 
@@ -92,65 +115,27 @@ class LayerTree:
     Parameters
     ----------
     layer : Layer
-        For which `possible` holds.
+        For which `small_enough` holds.
+    prices : float array [N]
+        Of one expert on each server, in seconds, >= 0.
+    multipliers : float array [G, E]
+        Mu, >= 0: any are valid.
+    room_prices : float array [N]
+        Nu, >= 0: any are valid.
+    least_s : float
+    deadline : Deadline
+    beyond : Beyond, optional
+        How much more it must be for some counts.
+    best_only : bool
+        Find the best of them, and perhaps others.
+
+    Returns
+    -------
+    Good or None
+        None if there are too many, or time was over.
     """
-
-    def __init__(self, layer: Layer) -> None:
-        terms, N, E = layer.terms, layer.servers, layer.experts
-        self._layer = layer
-        self._tables = gain_tables(terms)
-        asked = np.zeros((len(terms.server_sets), E + 1), dtype=np.bool_)
-        asked[terms.server_set[:, None], terms.expert_sets[terms.expert_set]] = True
-        sets = terms.server_sets @ (1 << np.arange(N))
-        #: For each expert, the sets of servers that may hold it, as bits, and which server sets
-        #: that asks for it each of them meets [T, G].
-        self._holders = [_holders(sets[asked[:, e]], N) for e in range(E)]
-        self._meets = [
-            ((held[:, None] & sets) != 0) & asked[:, e] for e, held in enumerate(self._holders)
-        ]
-
-    @staticmethod
-    def possible(layer: Layer) -> bool:
-        """Whether the layer is small enough."""
-        if layer.experts > _EXPERTS or layer.servers > _SERVERS:
-            return False
-        return len(layer.terms.server_sets) << layer.experts <= _NUMBERS
-
-    def good(
-        self,
-        prices: FloatArray,
-        multipliers: FloatArray,
-        room_prices: FloatArray,
-        least_s: float,
-        deadline: Deadline,
-        beyond: Beyond | None = None,
-        *,
-        best_only: bool = False,
-    ) -> Good | None:
-        """Find the placements whose gain minus price is at least `least_s`.
-
-        Parameters
-        ----------
-        prices : float array [N]
-            Of one expert on each server, in seconds, >= 0.
-        multipliers : float array [G, E]
-            Mu, >= 0: any are valid.
-        room_prices : float array [N]
-            Nu, >= 0: any are valid.
-        least_s : float
-        deadline : Deadline
-        beyond : Beyond, optional
-            How much more it must be for some counts.
-        best_only : bool
-            Find the best of them, and perhaps others.
-
-        Returns
-        -------
-        Good or None
-            None if there are too many, or time was over.
-        """
-        search = _Search(self._layer, self._tables, self._holders, self._meets, best_only)
-        return search.run(prices, multipliers, room_prices, least_s, deadline, beyond)
+    search = _Search(layer, prices, multipliers, room_prices, least_s, deadline, beyond, best_only)
+    return search.run()
 
 
 class _Search:
@@ -159,64 +144,62 @@ class _Search:
     def __init__(
         self,
         layer: Layer,
-        tables: FloatArray,
-        holders: list[IntArray],
-        meets: list[BoolArray],
-        best_only: bool,
-    ) -> None:
-        self._layer, self._tables, self._holders, self._meets = layer, tables, holders, meets
-        self._best_only = best_only
-        self._nodes = self._unmerged = 0
-        self._found: list[Good] = []
-
-    def run(
-        self,
         prices: FloatArray,
         multipliers: FloatArray,
         room_prices: FloatArray,
         least: float,
         deadline: Deadline,
         beyond: Beyond | None,
-    ) -> Good | None:
-        N, E = self._layer.servers, self._layer.experts
-        self._deadline, self._room_prices = deadline, room_prices
-        raised = prices + room_prices
-        total = float(self._layer.terms.weight_s.sum()) + E * float(raised.sum())
-        # Everything below is without nu * room.
-        self._least = least - _ROUNDING * total - float(room_prices @ self._layer.most)
+        best_only: bool,
+    ) -> None:
+        terms, N, E = layer.terms, layer.servers, layer.experts
+        self._layer, self._deadline, self._best_only = layer, deadline, best_only
         self._beyond = beyond
         self._open = [] if beyond is None else beyond.partial(E)
+        raised = prices + room_prices
+        #: What a bound below must reach: these are without nu * room.
+        self._room_prices, self._offset = room_prices, float(room_prices @ layer.most)
+        total = float(terms.weight_s.sum()) + E * float(raised.sum())
+        self._least = least - _ROUNDING * total - self._offset
+        asked = np.zeros((len(terms.server_sets), E + 1), dtype=np.bool_)
+        asked[terms.server_set[:, None], terms.expert_sets[terms.expert_set]] = True
         bits = np.arange(N)
+        sets = terms.server_sets @ (1 << bits)
+        #: For each expert, the sets of servers that may hold it, as bits; which server sets that
+        #: ask for it each of them meets [T, G]; as many on each server [T, N]; and their prices.
+        self._holders = [_holders(sets[asked[:, e]], N) for e in range(E)]
+        self._meets = [
+            ((held[:, None] & sets) != 0) & asked[:, e] for e, held in enumerate(self._holders)
+        ]
         self._counts = [(held[:, None] >> bits) & 1 for held in self._holders]
         self._cost = [counts @ raised for counts in self._counts]
-        best = np.array(
-            [
-                (meets @ multipliers[:, e] - self._cost[e]).max()
-                for e, meets in enumerate(self._meets)
-            ]
-        )
         # Where most is at stake first.
-        terms = self._layer.terms
         stake = np.zeros(E + 1)
         for column in terms.expert_sets[terms.expert_set].T:
             stake += sums(column, terms.weight_s, E + 1)
         self._order = np.argsort(-stake[:-1], kind="stable").tolist()
-        self._rest = np.append(np.cumsum(best[self._order][::-1])[::-1], 0.0)
-        self._most = self._partial(multipliers)
-        root = np.zeros((1, len(self._tables)), dtype=np.int64)
-        begin = np.zeros((1, N), dtype=np.int64), np.zeros((1, E), dtype=np.int64)
-        if not self._extend(0, root, np.zeros(1), *begin):
-            return None
-        self._merge()
-        return self._found[0]
+        best = [
+            (self._meets[e] @ multipliers[:, e] - self._cost[e]).max() for e in self._order[::-1]
+        ]
+        self._rest = np.append(np.cumsum(best)[::-1], 0.0)
+        self._most = self._partial(gain_tables(terms), multipliers)
+        self._nodes = self._unmerged = 0
+        nothing = np.zeros((0, N), np.int64), np.zeros(0), np.zeros((0, E), np.int64)
+        self._found = [Good(*nothing)]
 
-    def _partial(self, multipliers: FloatArray) -> list[FloatArray]:
+    def run(self) -> Good | None:
+        N, E = self._layer.servers, self._layer.experts
+        root = np.zeros((1, len(self._most[0])), dtype=np.int64)
+        begin = np.zeros((1, N), dtype=np.int64), np.zeros((1, E), dtype=np.int64)
+        return Good.join(self._found) if self._extend(0, root, np.zeros(1), *begin) else None
+
+    def _partial(self, tables: FloatArray, multipliers: FloatArray) -> list[FloatArray]:
         """For each depth j, the most of F_g - mu_g over what the first j experts leave open."""
         E = self._layer.experts
         sets, moved = np.arange(1 << E), np.zeros(1 << E, dtype=np.int64)
         for j, e in enumerate(self._order):
             moved |= ((sets >> j) & 1) << e
-        most = [self._tables[:, moved]]
+        most = [tables[:, moved]]
         for j in range(E - 1, -1, -1):
             halves = most[-1].reshape(-1, 2, 1 << j)
             extra = multipliers[:, self._order[j], None]
@@ -255,14 +238,13 @@ class _Search:
             placed[:, e] = self._holders[e][t]
             if last:
                 value = bound[n, t] + now @ self._room_prices
-                offset = self._room_prices @ self._layer.most
-                good = value >= self._least + offset
+                good = value >= self._least + self._offset
                 if self._best_only and good.any():
-                    self._least = max(self._least, float(value.max() - offset))
+                    self._least = max(self._least, float(value.max()) - self._offset)
                 self._found.append(Good(now[good], value[good], placed[good]))
                 self._unmerged += len(n)
                 if self._unmerged > 2 * _PLACEMENTS:
-                    self._merge()
+                    self._found, self._unmerged = [Good.join(self._found)], 0
                     if len(self._found[0].value_s) > _PLACEMENTS:
                         return False
             elif (still := bound[n, t] >= self._least).any():
@@ -271,20 +253,6 @@ class _Search:
                 if not self._extend(j + 1, met, paid[n] + self._cost[e][t], now, placed):
                     return False
         return True
-
-    def _merge(self) -> None:
-        """Keep the best of each count."""
-        N, E = self._layer.servers, self._layer.experts
-        nothing = Good(np.zeros((0, N), np.int64), np.zeros(0), np.zeros((0, E), np.int64))
-        parts = [nothing, *self._found]
-        counts = np.concatenate([part.counts for part in parts])
-        value = np.concatenate([part.value_s for part in parts])
-        key = counts @ (E + 1) ** np.arange(N)
-        order = np.lexsort((-value, key))
-        new = np.diff(key[order], prepend=-1) > 0
-        kept = order[new]
-        chosen = np.concatenate([part.chosen for part in parts])
-        self._found, self._unmerged = [Good(counts[kept], value[kept], chosen[kept])], 0
 
 
 def _holders(sets: IntArray, servers: int) -> IntArray:
