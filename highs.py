@@ -14,7 +14,7 @@ import numpy as np
 
 from .instances.instance import BoolArray, FloatArray
 from .instances.solution import StoppedBy
-from .method import Limits
+from .method import Deadline, Limits
 
 #: The costs are scaled to this sum, so that HiGHS' absolute tolerances of 1e-6 are 1e-10 of it.
 _COST_SUM = 1e4
@@ -163,6 +163,49 @@ def run_highs(
         nodes=max(0, int(info.mip_node_count)),
         seconds=seconds,
     )
+
+
+class GrowingLp:
+    """A linear program ``min cost x, matrix x <= upper``, x in a box, solved again as it grows.
+
+    Each solve begins with the last basis.
+
+    Parameters
+    ----------
+    lower, upper : float array [columns]
+    """
+
+    def __init__(self, lower: FloatArray, upper: FloatArray) -> None:
+        self._solver = highspy.Highs()
+        _set_options(self._solver, Limits(), 0, False, {"solver": "simplex", "presolve": "off"})
+        _check(self._solver.addVars(len(lower), lower, upper), "adding columns")
+        self._columns = np.arange(len(lower), dtype=np.int32)
+
+    def add(self, matrix: Any, upper: FloatArray) -> None:
+        """Add rows: a scipy.sparse.csr_array [rows, columns] and their upper bounds."""
+        status = self._solver.addRows(
+            len(upper),
+            np.full(len(upper), -np.inf),
+            upper,
+            matrix.nnz,
+            matrix.indptr.astype(np.int32),
+            matrix.indices.astype(np.int32),
+            matrix.data,
+        )
+        _check(status, "adding rows")
+
+    def solve(self, cost: FloatArray, deadline: Deadline) -> tuple[FloatArray, FloatArray] | None:
+        """Values of the columns and duals of the rows; None if HiGHS stopped before the end."""
+        _check(self._solver.changeColsCost(len(cost), self._columns, cost), "changing the costs")
+        # HiGHS counts the time of all solves together.
+        limit = self._solver.getRunTime() + deadline.remaining_s()
+        if np.isfinite(limit):
+            _check(self._solver.setOptionValue("time_limit", limit), "the time limit")
+        _check(self._solver.run(), "solving")
+        if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        solution = self._solver.getSolution()
+        return np.array(solution.col_value), np.array(solution.row_dual)
 
 
 def _set_options(

@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ..heuristics.layer_search import LayerSearch
 from ..instances.instance import BoolArray, FloatArray, Instance
 from ..instances.layers import Layer, split_layers
 from ..instances.terms import coverage_terms
@@ -28,26 +27,21 @@ from .price_master import PriceMaster
 #: no longer smoothed, and relaxations give way to exact pricing.
 _CONVERGED, _SMOOTHED = 1e-6, 1e-3
 
+#: First prices, the last one first, as multiples of a good placement's saving for each unit of
+#: room.
+_FIRST_PRICES = (0.25, 0.5, 1.0)
+
+#: Weight of the master's prices in the next ones; the rest is the best prices so far.
+_STEP = 0.5
+
 #: Prices that differ by less, as a share of the largest, are the same.
 _SAME_PRICES = 1e-9
 
-#: First prices, as multiples of a good placement's saving for each expert that fits.
-_FIRST_PRICES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.5)
-
-#: Certified rounds in a row without progress: relaxations are solved to a tolerance only.
-_PATIENCE = 6
+#: Rounds in a row in which neither bound nor master moves.
+_PATIENCE = 20
 
 #: Rounds of exact pricing that run out of time: more of them would, too.
 _STOPPED_ROUNDS = 2
-
-#: Heuristic rounds between two certified ones, at most, and the progress that keeps them going.
-_HEURISTIC_ROUNDS, _PROGRESS = 12, 1e-5
-
-#: Share of the time left for them.
-_SEARCH_SHARE = 0.1
-
-#: Columns that a search hands back.
-_KEPT = 4
 
 #: Standard deviation of the logarithm of prices around the best ones.
 _SPREAD = 0.2
@@ -153,19 +147,15 @@ class Decomposition:
             return
         began = time.monotonic()
         density = self.master.prices()[1] / max(float(self.master.room.sum()), 1e-300)
-        first = [np.full(self.instance.servers, factor * density) for factor in _FIRST_PRICES]
-        until = deadline.part(_SEARCH_SHARE)
-        for prices in first:
-            if not until.passed():
-                self._search(prices)
-        prices = min(first, key=self.master.dual_value)
-        idle, stopped, before = 0, 0, np.inf
+        ahead = [np.full(self.instance.servers, factor * density) for factor in _FIRST_PRICES]
+        prices = ahead.pop()
+        idle, stopped, known = 0, 0, (np.inf, 0.0)
         while not self.converged and not deadline.passed():
-            prices = self._heuristic(prices, deadline)
             added = self._certified(prices, deadline)
             proposed, value = self.master.prices()
-            idle = 0 if self.dual_s < before * (1 - _CONVERGED) else idle + 1
-            before = self.dual_s
+            step = max(known[0] - self.dual_s, value - known[1])
+            idle = 0 if step > _CONVERGED * self.bound_s else idle + 1
+            known = self.dual_s, value
             gap = self.bound_s - value
             moved = np.abs(proposed - prices).max()
             stuck = not added and moved <= _SAME_PRICES * max(prices.max(), density)
@@ -180,12 +170,12 @@ class Decomposition:
                     proposed = prices
             elif added and not self._integer:
                 # Without new columns the master knows better than the best prices so far.
-                proposed = 0.5 * (self._best_prices + proposed)
+                proposed = _STEP * proposed + (1 - _STEP) * self._best_prices
             yield Round(time.monotonic() - began, self.bound_s, value, self.pricing)
             stopped += self._integer and Pricing.STOPPED in self._pricings()
             if idle >= _PATIENCE or stopped >= _STOPPED_ROUNDS:
                 return
-            prices = proposed
+            prices = ahead.pop() if ahead else proposed
 
     def _pricings(self) -> set[Pricing]:
         """How the layers were priced last."""
@@ -286,33 +276,7 @@ class Decomposition:
         prices = self.master.prices()[0]
         for _ in range(count):
             if not deadline.passed():
-                self._search(prices * np.exp(rng.normal(0.0, _SPREAD, len(prices))))
-
-    def _heuristic(self, prices: FloatArray, deadline: Deadline) -> FloatArray:
-        """Add columns until the master hardly changes; prices to certify."""
-        before, until = np.inf, deadline.part(_SEARCH_SHARE)
-        for _ in range(_HEURISTIC_ROUNDS):
-            added = self._search(prices)
-            proposed, value = self.master.prices()
-            if until.passed() or not added:
-                return prices
-            if abs(value - before) <= _PROGRESS * value:
-                return 0.5 * (prices + proposed)
-            prices, before = 0.5 * (prices + proposed), value
-        return prices
-
-    def _search(self, prices: FloatArray) -> int:
-        """Price all layers heuristically; the number of columns that were new."""
-        tasks = [
-            (number, self.master.weight[:, number] * prices, self.master.best(number, prices, 2))
-            for number in range(len(self.layers))
-        ]
-        found = self._run(_search_layer, tasks)
-        return sum(
-            self.master.add(number, cached)
-            for number, placements in enumerate(found)
-            for cached in placements
-        )
+                self._certified(prices * np.exp(rng.normal(0.0, _SPREAD, len(prices))), deadline)
 
     def _certified(self, prices: FloatArray, deadline: Deadline) -> int:
         """Price all layers with certificates; the number of columns that were new."""
@@ -342,10 +306,9 @@ class Decomposition:
         added, bound = 0, float(prices @ self.master.room)
         for number, priced in zip(todo, self._run(_price_layer, tasks), strict=True):
             self._priced[number] = priced
-            if priced.cached is not None:
-                added += self.master.add(number, priced.cached)
-            else:
-                added += self.master.add_fractional(number, priced.gain_s, priced.used)
+            added += self.master.add(number, priced.cached)
+            if priced.fractional is not None:
+                added += self.master.add_fractional(number, *priced.fractional)
         bound += sum(priced.bound_s for priced in self._priced.values())
         # Room for the rounding of this very sum.
         bound *= 1 + 1e-12
@@ -357,46 +320,51 @@ class Decomposition:
 
 
 _Run = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], list[Any]]
-_Work = list[tuple[LayerSearch, LayerPricing]]
+_Work = dict[int, LayerPricing]
 
 #: The layers of a worker process.
-_WORK: _Work = []
+_WORK: _Work = {}
 
 
 @contextmanager
 def _workers(layers: list[Layer], threads: int) -> Iterator[_Run]:
-    """Run jobs on layers, here or in processes that hold them."""
+    """Run jobs on layers, here or in processes that hold them.
+
+    A job's task begins with the number of its layer. Every layer stays with one process: what its
+    relaxation has learnt stays, too, and does not depend on which process is free.
+    """
+    numbered = dict(enumerate(layers))
     if threads == 1:
-        work = [(LayerSearch(layer), LayerPricing(layer)) for layer in layers]
+        work = {number: LayerPricing(layer) for number, layer in numbered.items()}
         yield lambda job, tasks: [job(work, *task) for task in tasks]
         return
     # Not forked: HiGHS' threads do not survive that.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(threads, context, _begin, (layers,)) as pool:
+    with ExitStack() as stack:
+        pools = []
+        for k in range(threads):
+            own = {number: layer for number, layer in numbered.items() if number % threads == k}
+            pool = ProcessPoolExecutor(1, context, _begin, (own,))
+            pools.append(stack.enter_context(pool))
 
         def run(job: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> list[Any]:
             try:
-                return list(pool.map(_perform, *zip(*((job, task) for task in tasks), strict=True)))
+                jobs = [pools[task[0] % threads].submit(_perform, job, task) for task in tasks]
+                return [each.result() for each in jobs]
             except BrokenProcessPool:
                 raise MemoryError("a pricing process has died") from None
 
         yield run
 
 
-def _begin(layers: list[Layer]) -> None:
+def _begin(layers: dict[int, Layer]) -> None:
     # Ctrl-C ends a worker without a word; the main process says what there is to say.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _WORK[:] = [(LayerSearch(layer), LayerPricing(layer)) for layer in layers]
+    _WORK.update((number, LayerPricing(layer)) for number, layer in layers.items())
 
 
 def _perform(job: Callable[..., Any], task: tuple[Any, ...]) -> Any:
     return job(_WORK, *task)
-
-
-def _search_layer(
-    work: _Work, number: int, prices: FloatArray, starts: list[BoolArray]
-) -> list[BoolArray]:
-    return work[number][0].search(prices, starts)[:_KEPT]
 
 
 def _price_layer(
@@ -408,9 +376,8 @@ def _price_layer(
     until: Deadline | None,
     share_s: float,
 ) -> Priced:
-    lp = Limits(deadline.remaining_s())
-    integer = None if until is None else Limits(min(until.remaining_s(), share_s))
-    return work[number][1].price(prices, best, lp=lp, integer=integer)
+    integer = None if until is None else Limits(min(until.remaining_s(), share_s)).deadline()
+    return work[number].price(prices, best, deadline, integer)
 
 
 def _list_good(
@@ -421,4 +388,4 @@ def _list_good(
     deadline: Deadline,
     beyond: Beyond | None,
 ) -> Good | None:
-    return work[number][1].good(prices, least_s, deadline, beyond)
+    return work[number].good(prices, least_s, deadline, beyond)

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 
 import numpy as np
 
-from ..coverage_lp import CoverageLp, priced_lp
-from ..highs import HighsResult, run_highs
-from ..instances.arrays import sums
+from ..coverage_lp import priced_lp
+from ..heuristics.layer_search import LayerSearch
+from ..highs import run_highs
 from ..instances.instance import BoolArray, FloatArray
 from ..instances.layers import Layer
 from ..instances.solution import StoppedBy
 from ..method import Deadline, Limits
 from .good_placements import Beyond, Good, good_placements, small_enough
+from .layer_relaxation import LayerRelaxation, Relaxed
 
 #: Largest layer, in rows, for which the integer program is tried.
 EXACT_ROWS = 20_000
-
-#: From so many rows on the relaxation is solved by a first-order method: on layers of a recorded
-#: trace (32 experts, K = 4, 100,000 rows) 3 to 5 times faster than simplex.
-FIRST_ORDER_ROWS = 20_000
-_FIRST_ORDER = {"solver": "pdlp", "pdlp_iteration_limit": 50_000}
 
 #: Measured on dense layers of 8 experts: 4 times faster than HiGHS' defaults. The search above
 #: already found the best placement nearly always, and strong branching takes most of the time.
@@ -53,24 +48,21 @@ class Priced:
     bound_s : float
         No placement's gain minus its price is larger, in seconds.
     pricing : Pricing
-    gain_s : float
-        Gain of the placement, or of the fractional one.
-    used : float array [N]
-        Its experts on each server.
-    cached : bool array [N, E] or None
-        None for a fractional one.
+    cached : bool array [N, E]
+        The best placement known.
+    fractional : (float, float array [N]) or None
+        Gain of a better fractional one, and its experts on each server.
     """
 
     bound_s: float
     pricing: Pricing
-    gain_s: float
-    used: FloatArray
-    cached: BoolArray | None
+    cached: BoolArray
+    fractional: tuple[float, FloatArray] | None = None
 
 
 def may_be_exact(layer: Layer) -> bool:
     """Whether a layer is small enough for `good_placements` or an integer program."""
-    return small_enough(layer) or int(layer.terms.sizes().sum()) <= EXACT_ROWS
+    return small_enough(layer) or _rows(layer) <= EXACT_ROWS
 
 
 class LayerPricing:
@@ -83,26 +75,15 @@ class LayerPricing:
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
-        self._rows = int(layer.terms.sizes().sum())
-        self._simplex = self._rows < FIRST_ORDER_ROWS
-        self._duals: tuple[FloatArray, FloatArray] | None = None
-        self._duals_at = np.full(layer.servers, np.nan)
+        self.search = LayerSearch(layer)
+        self._relaxation = LayerRelaxation(layer)
+        self._relaxed: tuple[FloatArray, Relaxed] | None = None
 
-    @cached_property
-    def _model(self) -> CoverageLp:
-        return priced_lp(self.layer.terms, self.layer.most, shared=self._simplex)
-
-    def _relax(self, prices: FloatArray, limits: Limits) -> HighsResult:
-        """Solve the relaxation and keep its duals for `good_placements`."""
-        options = {"presolve": "off"} if self._simplex else _FIRST_ORDER
-        linear = self._model.at_prices(prices)
-        relaxed = run_highs(linear, limits=limits, relax=True, options=options)
-        if relaxed.row_dual is not None:
-            terms, capacity = self.layer.terms, relaxed.row_dual[-self.layer.servers :]
-            sets = len(terms.server_sets)
-            multipliers = self._model.multipliers(relaxed.row_dual, sets, terms.items)
-            self._duals, self._duals_at = (multipliers, np.maximum(-capacity, 0.0)), prices
-        return relaxed
+    def _relax(self, prices: FloatArray, deadline: Deadline) -> Relaxed:
+        """Solve the relaxation, unless the prices are the last ones."""
+        if self._relaxed is None or not np.array_equal(prices, self._relaxed[0]):
+            self._relaxed = prices, self._relaxation.solve(prices, deadline)
+        return self._relaxed[1]
 
     def good(
         self,
@@ -117,19 +98,15 @@ class LayerPricing:
         """
         if not small_enough(self.layer):
             return None
-        if not np.array_equal(prices, self._duals_at):
-            self._relax(prices, Limits(deadline.remaining_s()))
-        if self._duals is None:
-            return None
-        return good_placements(self.layer, prices, *self._duals, least_s, deadline, beyond)
+        duals = self._relax(prices, deadline).duals
+        return good_placements(self.layer, prices, *duals, least_s, deadline, beyond)
 
     def price(
-        self, prices: FloatArray, best: BoolArray, *, lp: Limits, integer: Limits | None
+        self, prices: FloatArray, best: BoolArray, deadline: Deadline, integer: Deadline | None
     ) -> Priced:
         """Bound what the layer can be worth.
 
-        The linear relaxation first; its bound is computed from the duals by weak duality, so it
-        holds wherever the solver stops. Where it leaves something open, `good_placements`, or the
+        The linear relaxation first. Where it leaves something open, `good_placements`, or the
         integer program where the layer is too large for that.
 
         Parameters
@@ -138,46 +115,59 @@ class LayerPricing:
             Of one expert on each server, in seconds, >= 0.
         best : bool array [N, E]
             The best placement known at these prices.
-        lp, integer : Limits
+        deadline, integer : Deadline
             Of the relaxation, and of the exact search; None for no such search.
         """
         total = float(self.layer.terms.weight_s.sum())
-        relaxed = self._relax(prices, lp)
-        bound = min(-relaxed.bound, total)
-        gain, used = self.layer.gain_s(best), best.sum(axis=1).astype(np.float64)
-        value = gain - float(prices @ used)
+        relaxed = self._relax(prices, deadline)
+        bound = relaxed.bound_s
+        rounded = self._rounded(relaxed.share)
+        best = max(best, rounded, key=lambda cached: self._worth(prices, cached))
+        if bound - self._worth(prices, best) <= _MARGIN * total:
+            return Priced(bound, Pricing.EXACT, best)
+        best = self.search.search(prices, [best, rounded])[0]
+        value = self._worth(prices, best)
         if bound - value <= _MARGIN * total:
-            return Priced(bound, Pricing.EXACT, gain, used, best)
+            return Priced(bound, Pricing.EXACT, best)
         if integer is None or not may_be_exact(self.layer):
-            if relaxed.values is None or relaxed.stopped_by is not StoppedBy.PROOF:
-                return Priced(bound, Pricing.STOPPED, gain, used, best)
-            x = relaxed.values[: len(self._model.server)].clip(0.0, 1.0)
-            used = sums(self._model.server, x, self.layer.servers)
-            return Priced(bound, Pricing.LP, bound + float(prices @ used), used, None)
-        if small_enough(self.layer) and self._duals is not None:
-            until = integer.deadline()
-            good = good_placements(self.layer, prices, *self._duals, value, until, best_only=True)
+            if not relaxed.solved:
+                return Priced(bound, Pricing.STOPPED, best)
+            used = relaxed.share.sum(axis=1)
+            return Priced(bound, Pricing.LP, best, (relaxed.value_s + float(prices @ used), used))
+        # Room for the rounding of sums; what may hide in tolerances grows with the prices, too.
+        size = total + float(prices.sum()) * best.shape[1]
+        if small_enough(self.layer):
+            good = good_placements(
+                self.layer, prices, *relaxed.duals, value, integer, best_only=True
+            )
             if good is not None:
                 if len(good.value_s) and good.value_s.max() > value:
                     best = good.cached(int(good.value_s.argmax()))
                     value = float(good.value_s.max())
-                # Room for the rounding of sums.
-                bound = min(bound, value + _ROUNDING * (total + float(prices.sum()) * best.size))
-                used = best.sum(axis=1).astype(np.float64)
-                return Priced(bound, Pricing.EXACT, self.layer.gain_s(best), used, best)
-        if self._rows > EXACT_ROWS:
-            return Priced(bound, Pricing.STOPPED, gain, used, best)
-        linear = self._model.at_prices(prices)
-        solved = run_highs(linear, limits=integer, start=self._model.start(best), options=_INTEGER)
-        # What may hide in the tolerances grows with the prices, too.
-        margin = _MARGIN * (total + float(prices.sum()) * best.shape[1])
-        bound = min(bound, -solved.bound + margin)
+                return Priced(min(bound, value + _ROUNDING * size), Pricing.EXACT, best)
+        if _rows(self.layer) > EXACT_ROWS:
+            return Priced(bound, Pricing.STOPPED, best)
+        model = priced_lp(self.layer.terms, self.layer.most, prices)
+        limits = Limits(integer.remaining_s())
+        solved = run_highs(model.linear, limits=limits, start=model.start(best), options=_INTEGER)
+        bound = min(bound, -solved.bound + _MARGIN * size)
         if solved.values is not None:
-            nothing = np.zeros_like(best)
-            found = self._model.placed(solved.values, nothing)
-            if self.layer.gain_s(found) - float(prices @ found.sum(axis=1)) > value:
-                best = found
+            found = model.placed(solved.values, np.zeros_like(best))
+            best = max(best, found, key=lambda cached: self._worth(prices, cached))
         proved = solved.stopped_by is StoppedBy.PROOF
-        pricing = Pricing.EXACT if proved else Pricing.STOPPED
-        used = best.sum(axis=1).astype(np.float64)
-        return Priced(bound, pricing, self.layer.gain_s(best), used, best)
+        return Priced(bound, Pricing.EXACT if proved else Pricing.STOPPED, best)
+
+    def _rounded(self, share: FloatArray) -> BoolArray:
+        """More than halves of experts, the largest first where not all fit."""
+        rank = np.argsort(np.argsort(-share, axis=1, kind="stable"), axis=1)
+        rounded: BoolArray = (share > 0.5) & (rank < self.layer.most[:, None])
+        return rounded
+
+    def _worth(self, prices: FloatArray, cached: BoolArray) -> float:
+        """Gain minus price."""
+        return self.layer.gain_s(cached) - float(prices @ cached.sum(axis=1))
+
+
+def _rows(layer: Layer) -> int:
+    """Rows of a layer's integer program."""
+    return int(layer.terms.sizes().sum())

@@ -18,8 +18,8 @@ from .ascent import climb, in_turn
 from .successive import guarantee
 
 #: Shares of the time left: for the bound; for one restricted master problem, and for a climb; for
-#: the enumeration of placements.
-_BOUND_SHARE, _MASTER_SHARE, _ENUMERATION_SHARE = 0.7, 0.1, 0.8
+#: the enumeration of placements; for columns at other prices.
+_BOUND_SHARE, _MASTER_SHARE, _ENUMERATION_SHARE, _DIVERSE_SHARE = 0.7, 0.03, 0.8, 0.3
 
 #: Nodes of a restricted master problem.
 _MASTER_NODES = 20_000
@@ -128,10 +128,12 @@ class _Rounding:
         within = gap is not None and gap <= self._limits.gap
         return within or closes(latency, bound, self.empty_s)
 
-    def round_up(self) -> None:
+    def round_up(self, share: float = _MASTER_SHARE) -> None:
         """Put known columns together and climb from there."""
-        limit = Limits(self._deadline.part(_MASTER_SHARE).remaining_s(), nodes=_MASTER_NODES)
+        limit = Limits(self._deadline.part(share).remaining_s(), nodes=_MASTER_NODES)
         best = self._decomposition.master.rounded(limit, self.best)
+        if np.array_equal(best, self.best):
+            return
         order, until = range(self._instance.servers), self._deadline.part(_MASTER_SHARE)
         _, best = climb(self._instance, self._demand, best, order, until)
         self._take(best)
@@ -166,8 +168,9 @@ class _Rounding:
 
     def diversify(self, rng: np.random.Generator) -> None:
         """Put columns that are good at other prices together."""
-        self._decomposition.diversify(rng, _DIVERSE, self._deadline)
-        self.round_up()
+        until = self._deadline.part(_DIVERSE_SHARE)
+        self._decomposition.diversify(rng, _DIVERSE, until)
+        self.round_up(1.0)
 
 
 METHOD = Method(

@@ -216,7 +216,9 @@ def test_pricing_is_exact_and_the_search_never_beats_it(seed, random_instance, m
     for experts in (16, 0):
         # By a tree, then by the integer program.
         monkeypatch.setattr(good_placements, "_EXPERTS", experts)
-        priced = LayerPricing(layer).price(prices, nothing, lp=Limits(), integer=Limits())
+        priced = LayerPricing(layer).price(
+            prices, nothing, Limits().deadline(), Limits().deadline()
+        )
         assert priced.pricing == "exact"
         assert priced.bound_s >= best * (1 - 1e-12)
         assert priced.bound_s == pytest.approx(best, rel=1e-6, abs=1e-6)
