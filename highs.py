@@ -19,6 +19,10 @@ from .method import Deadline, Limits
 #: The costs are scaled to this sum, so that HiGHS' absolute tolerances of 1e-6 are 1e-10 of it.
 _COST_SUM = 1e4
 
+#: Most simplex iterations of a `GrowingLp`, for each row and column, from its last basis (hundreds
+#: in all are usual), and from scratch.
+_ITERATIONS, _FRESH_ITERATIONS = 2, 100
+
 _STOPPED_BY = {
     highspy.HighsModelStatus.kOptimal: StoppedBy.PROOF,
     highspy.HighsModelStatus.kModelEmpty: StoppedBy.PROOF,
@@ -176,8 +180,7 @@ class GrowingLp:
     """
 
     def __init__(self, lower: FloatArray, upper: FloatArray) -> None:
-        self._solver = highspy.Highs()
-        _set_options(self._solver, Limits(), 0, False, {"solver": "simplex", "presolve": "off"})
+        self._solver = _simplex()
         _check(self._solver.addVars(len(lower), lower, upper), "adding columns")
         self._columns = np.arange(len(lower), dtype=np.int32)
 
@@ -197,15 +200,34 @@ class GrowingLp:
     def solve(self, cost: FloatArray, deadline: Deadline) -> tuple[FloatArray, FloatArray] | None:
         """Values of the columns and duals of the rows; None if HiGHS stopped before the end."""
         _check(self._solver.changeColsCost(len(cost), self._columns, cost), "changing the costs")
-        # HiGHS counts the time of all solves together.
-        limit = self._solver.getRunTime() + deadline.remaining_s()
-        if np.isfinite(limit):
-            _check(self._solver.setOptionValue("time_limit", limit), "the time limit")
-        _check(self._solver.run(), "solving")
+        if self._run(deadline, _ITERATIONS) == highspy.HighsModelStatus.kIterationLimit:
+            # Rarely HiGHS gets stuck; a new object with the same rows does not.
+            fresh = _simplex()
+            _check(fresh.passModel(self._solver.getLp()), "passing the model")
+            self._solver = fresh
+            self._run(deadline, _FRESH_ITERATIONS)
         if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
         solution = self._solver.getSolution()
         return np.array(solution.col_value), np.array(solution.row_dual)
+
+    def _run(self, deadline: Deadline, iterations: int) -> highspy.HighsModelStatus:
+        """Run with so many iterations for each row and column."""
+        solver = self._solver
+        most = iterations * (solver.getNumRow() + solver.getNumCol())
+        _check(solver.setOptionValue("simplex_iteration_limit", most), "the iteration limit")
+        # HiGHS counts the time of all solves together.
+        limit = solver.getRunTime() + deadline.remaining_s()
+        _check(solver.setOptionValue("time_limit", limit), "the time limit")
+        _check(solver.run(), "solving")
+        status: highspy.HighsModelStatus = solver.getModelStatus()
+        return status
+
+
+def _simplex() -> highspy.Highs:
+    solver = highspy.Highs()
+    _set_options(solver, Limits(), 0, False, {"solver": "simplex", "presolve": "off"})
+    return solver
 
 
 def _set_options(

@@ -43,9 +43,6 @@ _PATIENCE = 20
 #: Rounds of exact pricing that run out of time: more of them would, too.
 _STOPPED_ROUNDS = 2
 
-#: Standard deviation of the logarithm of prices around the best ones.
-_SPREAD = 0.2
-
 #: Share of the time left that one round of integer programs may take, and what a single layer may
 #: take, in equal shares of the layers.
 _ROUND_SHARE, _LARGEST_SHARE = 0.3, 4.0
@@ -270,13 +267,6 @@ class Decomposition:
             np.floor(self.master.room).astype(np.int64),
             self._best_prices,
         )
-
-    def diversify(self, rng: np.random.Generator, count: int, deadline: Deadline) -> None:
-        """Add columns that are good at other prices; for `PriceMaster.rounded`."""
-        prices = self.master.prices()[0]
-        for _ in range(count):
-            if not deadline.passed():
-                self._certified(prices * np.exp(rng.normal(0.0, _SPREAD, len(prices))), deadline)
 
     def _certified(self, prices: FloatArray, deadline: Deadline) -> int:
         """Price all layers with certificates; the number of columns that were new."""

@@ -15,6 +15,9 @@ from ..instances.layers import Layer
 from ..knapsack import knapsack_row
 from ..method import Limits
 
+#: A layer whose placement has this share but for rounding is settled.
+_SURE = 1e-6
+
 
 @dataclass(eq=False)
 class _Columns:
@@ -121,14 +124,54 @@ class PriceMaster:
 
         The value is what the Lagrangian dual cannot fall below, whatever columns are added.
         """
-        gain = np.concatenate([columns.gain_s for columns in self._columns])
-        layer = np.repeat(np.arange(len(self.layers)), [len(c.gain_s) for c in self._columns])
-        used = np.concatenate([np.array(c.used) for c in self._columns])
+        gain, layer, used = self._flat()
         linear = self._linear(gain, layer, used, integer=False)
         result = run_highs(linear, limits=Limits(), relax=True)
         assert result.row_dual is not None
         assert result.values is not None
         return np.maximum(-result.row_dual[len(self.layers) :], 0.0), float(gain @ result.values)
+
+    def settled(self, least: float) -> tuple[BoolArray, list[int]]:
+        """Fix the layers on whose placements the master has agreed, and some more.
+
+        The layers with the largest shares of one placement in the master's optimum, as far as
+        they fit together: those with a share of one, and the next ones until `least` is reached.
+
+        Parameters
+        ----------
+        least : float
+            Share of the layers to fix.
+
+        Returns
+        -------
+        cached : bool array [N, I]
+            Their placements.
+        layers : list of int
+            The others.
+        """
+        for number in range(len(self.layers)):
+            self.drop_fractional(number)
+        gain, layer_of, used = self._flat()
+        values = run_highs(
+            self._linear(gain, layer_of, used, integer=False), limits=Limits(), relax=True
+        ).values
+        assert values is not None
+        cached = np.zeros((self.instance.servers, self.instance.items), dtype=np.bool_)
+        first = np.searchsorted(layer_of, np.arange(len(self.layers)))
+        best = [int(part.argmax()) for part in np.split(values, first[1:])]
+        share = values[first + best]
+        left, free = self.instance.capacity_bytes.copy(), []
+        for rank, number in enumerate(np.argsort(-share, kind="stable").tolist()):
+            layer, own = self.layers[number], self._columns[number].cached[best[number]]
+            assert own is not None
+            size = own.sum(axis=1) * self.instance.models[layer.model].expert_bytes
+            wanted = share[number] >= 1 - _SURE or rank < least * len(self.layers)
+            if wanted and (size <= left).all():
+                left -= size
+                cached[:, layer.own] = own
+            else:
+                free.append(number)
+        return cached, sorted(free)
 
     def rounded(self, limits: Limits, start: BoolArray) -> BoolArray:
         """Choose a column for each layer within the capacities, at least as good as the start.
@@ -156,6 +199,12 @@ class PriceMaster:
                 placement[:, layer.own] = columns.cached[k]
         fits = placement @ self.instance.item_bytes <= self.instance.capacity_bytes
         return placement if fits.all() else start
+
+    def _flat(self) -> tuple[FloatArray, IntArray, FloatArray]:
+        """Gain, layer and use of all columns."""
+        gain = np.concatenate([columns.gain_s for columns in self._columns])
+        layer = np.repeat(np.arange(len(self.layers)), [len(c.gain_s) for c in self._columns])
+        return gain, layer, np.concatenate([np.array(c.used) for c in self._columns])
 
     def _by_branching(
         self, chosen: list[list[int]], first: list[int], limits: Limits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,18 +19,18 @@ from .ascent import climb, in_turn
 from .successive import guarantee
 
 #: Shares of the time left: for the bound; for one restricted master problem, and for a climb; for
-#: the enumeration of placements; for columns at other prices.
-_BOUND_SHARE, _MASTER_SHARE, _ENUMERATION_SHARE, _DIVERSE_SHARE = 0.7, 0.03, 0.8, 0.3
+#: the enumeration of placements; for a dive.
+_BOUND_SHARE, _MASTER_SHARE, _ENUMERATION_SHARE, _DIVE_SHARE = 0.7, 0.03, 0.8, 0.5
 
 #: Nodes of a restricted master problem.
-_MASTER_NODES = 20_000
+_MASTER_NODES = 200
 
 #: The first loss of a layer that is allowed, as a share of the gap. It grows as long as the bound
 #: follows, but for rounding.
 _LOSS, _GROWTH, _CLEAR = 1 / 16, 1.5, 1e-3
 
-#: Searches at other prices where that does not close it.
-_DIVERSE = 30
+#: Shares of the layers that dives fix at least; within a dive, only the first one.
+_DIVES = (1 / 3, 1 / 2, 2 / 3)
 
 #: Room for the rounding of sums, as a share of the saving.
 _ROUNDING = 1e-12
@@ -49,8 +50,8 @@ def price_and_round(
     over all placements of layers known so far, and the result improved by best responses of single
     servers. Once the bound is done, all placements that lose little against it are enumerated,
     until the best of them is proved or time is over (`Decomposition.within`). Where layers are too
-    large for that, placements that are good at other prices join in. Never worse than the start, by
-    default `successive`.
+    large for that, parts of the layers are solved on their own with the capacity that the others
+    leave (`_Rounding.dive`). Never worse than the start, by default `successive`.
 
     Parameters
     ----------
@@ -58,10 +59,22 @@ def price_and_round(
     limits : Limits
         Threads are processes. A gap counts against the method's own bound.
     seed : int
+        Not used.
     start : Placement, optional
     progress : bool
         Show each round on stderr if that is a terminal.
     """
+    return _run(instance, limits, start, dives=_DIVES, progress=progress)
+
+
+def _run(
+    instance: Instance,
+    limits: Limits,
+    start: Placement | None,
+    *,
+    dives: Sequence[float],
+    progress: bool = False,
+) -> Outcome:
     deadline = limits.deadline()
     meta: dict[str, Any] = {}
     if start is None:
@@ -79,8 +92,10 @@ def price_and_round(
                 break
         if not rounding.closed() and decomposition.layers and not deadline.passed():
             rounding.enumerate()
-            if not rounding.closed() and not deadline.passed():
-                rounding.diversify(np.random.default_rng(seed))
+            for least in dives:
+                if not rounding.closed() and not deadline.passed():
+                    rounding.dive(least)
+                    rounding.round_up()
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
     if rounding.closed():
         stopped_by = StoppedBy.GAP if limits.gap > 0 else StoppedBy.FINISHED
@@ -128,9 +143,9 @@ class _Rounding:
         within = gap is not None and gap <= self._limits.gap
         return within or closes(latency, bound, self.empty_s)
 
-    def round_up(self, share: float = _MASTER_SHARE) -> None:
+    def round_up(self) -> None:
         """Put known columns together and climb from there."""
-        limit = Limits(self._deadline.part(share).remaining_s(), nodes=_MASTER_NODES)
+        limit = Limits(self._deadline.part(_MASTER_SHARE).remaining_s(), nodes=_MASTER_NODES)
         best = self._decomposition.master.rounded(limit, self.best)
         if np.array_equal(best, self.best):
             return
@@ -166,14 +181,38 @@ class _Rounding:
         """What the best placement loses against the bound of the prices."""
         return self._decomposition.dual_s * (1 + _ROUNDING) - self.saving_s
 
-    def diversify(self, rng: np.random.Generator) -> None:
-        """Put columns that are good at other prices together."""
-        until = self._deadline.part(_DIVERSE_SHARE)
-        self._decomposition.diversify(rng, _DIVERSE, until)
-        self.round_up(1.0)
+    def dive(self, least: float) -> None:
+        """Fix the layers on which the master has agreed, and solve the others on their own.
+
+        There, placements of layers fit the capacity that is left (diving: Sadykov, Vanderbeck,
+        Pessoa, Tahiri, Uchoa 2019, doi:10.1287/ijoc.2018.0822).
+
+        Parameters
+        ----------
+        least : float
+            Share of the layers to fix, at least.
+        """
+        instance = self._instance
+        fixed, free = self._decomposition.master.settled(least)
+        if not free or len(free) == len(self._decomposition.layers):
+            return
+        own = np.zeros(instance.items, dtype=np.bool_)
+        for number in free:
+            own[self._decomposition.layers[number].own] = True
+        rest = instance.replace(
+            requests=instance.requests.part(np.flatnonzero(own[instance.request_items[:, 0]])),
+            capacity_bytes=instance.capacity_bytes - fixed @ instance.item_bytes,
+        )
+        time_s = self._deadline.part(_DIVE_SHARE).remaining_s()
+        limits = Limits(time_s, threads=self._limits.threads)
+        found = _run(rest, limits, None, dives=_DIVES[:1]).placement
+        assert found is not None
+        order, until = range(instance.servers), self._deadline.part(_MASTER_SHARE)
+        _, best = climb(instance, self._demand, fixed | found.cached, order, until)
+        self._take(best)
 
 
 METHOD = Method(
     "decomposition", "columns of the layer decomposition, with its bound (any K)", price_and_round,
-    uses_seed=True, guarantee=guarantee,
+    guarantee=guarantee,
 )  # fmt: skip

@@ -76,6 +76,12 @@ class Requests:
     def __len__(self) -> int:
         return len(self.rate)
 
+    def part(self, rows: IntArray) -> Requests:
+        """Some of the rows."""
+        return Requests(
+            self.user[rows], self.model[rows], self.layer[rows], self.experts[rows], self.rate[rows]
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Instance:

@@ -339,3 +339,35 @@ def test_enumeration_of_several_layers_against_milp(seed, random_instance):
     found = solve(instance, "decomposition")
     assert (best.status, found.status) == ("optimal", "optimal")
     assert found.latency_s == pytest.approx(best.latency_s, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_parts_solved_on_their_own_fit_together(
+    seed, random_instance, brute_force_latency, monkeypatch
+):
+    # Without enumeration: relaxations, then dives and reopened layers.
+    monkeypatch.setattr(good_placements, "_EXPERTS", 0)
+    monkeypatch.setattr(layer_pricing, "EXACT_ROWS", -1)
+    instance = _instance(random_instance, seed)
+    start = solve(instance, "successive")
+    one, two = (solve(instance, "decomposition", seed=5) for _ in range(2))
+    assert one.placement == two.placement
+    assert one.latency_s <= start.latency_s
+    best = brute_force_latency(instance)
+    assert one.bound_latency_s <= best * (1 + 1e-12)
+    assert one.latency_s >= best * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_settled_layers_fit(seed, random_instance):
+    instance = random_instance(
+        seed, layers=6, experts=6, servers=3, rows=120, users=5, equal_sizes=seed % 2 == 0
+    )
+    with Decomposition(instance) as decomposition:
+        for _ in decomposition.rounds(Limits().deadline()):
+            pass
+        for least in (0.0, 0.4, 1.0):
+            fixed, free = decomposition.master.settled(least)
+            assert (fixed @ instance.item_bytes <= instance.capacity_bytes).all()
+            for number in free:
+                assert not fixed[:, decomposition.layers[number].own].any()
