@@ -80,9 +80,12 @@ class LayerPricing:
         self._relaxed: tuple[FloatArray, Relaxed] | None = None
 
     def _relax(self, prices: FloatArray, deadline: Deadline) -> Relaxed:
-        """Solve the relaxation, unless the prices are the last ones."""
-        if self._relaxed is None or not np.array_equal(prices, self._relaxed[0]):
-            self._relaxed = prices, self._relaxation.solve(prices, deadline)
+        """Solve the relaxation, unless it was solved at the same prices last."""
+        if self._relaxed is not None:
+            last, known = self._relaxed
+            if known.solved and np.array_equal(prices, last):
+                return known
+        self._relaxed = prices, self._relaxation.solve(prices, deadline)
         return self._relaxed[1]
 
     def good(
