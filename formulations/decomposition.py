@@ -37,6 +37,9 @@ _STEP = 0.5
 #: Prices that differ by less, as a share of the largest, are the same.
 _SAME_PRICES = 1e-9
 
+#: Share of the gap that the relaxations' bounds may be too large by, all together.
+_SLACK_SHARE = 0.05
+
 #: Rounds in a row in which neither bound nor master moves.
 _PATIENCE = 20
 
@@ -117,7 +120,7 @@ class Decomposition:
         self.converged = not self.layers
         self.pricing: dict[str, int] = {}
         self._integer = False
-        self._priced_at = np.full(instance.servers, np.nan)
+        self._priced_at, self._slack_s = np.full(instance.servers, np.nan), np.inf
         self._priced: dict[int, Priced] = {}
         self._best_prices, self._best_priced = self._priced_at, self._priced
 
@@ -147,8 +150,11 @@ class Decomposition:
         ahead = [np.full(self.instance.servers, factor * density) for factor in _FIRST_PRICES]
         prices = ahead.pop()
         idle, stopped, known = 0, 0, (np.inf, 0.0)
+        gap, tight = self._total_s, False
         while not self.converged and not deadline.passed():
-            added = self._certified(prices, deadline)
+            exactly = tight or self._integer
+            slack = 0.0 if exactly else _SLACK_SHARE * gap / len(self.layers)
+            added = self._certified(prices, slack, deadline)
             proposed, value = self.master.prices()
             step = max(known[0] - self.dual_s, value - known[1])
             idle = 0 if step > _CONVERGED * self.bound_s else idle + 1
@@ -156,7 +162,9 @@ class Decomposition:
             gap = self.bound_s - value
             moved = np.abs(proposed - prices).max()
             stuck = not added and moved <= _SAME_PRICES * max(prices.max(), density)
-            if gap <= _SMOOTHED * self.bound_s or stuck or idle >= _PATIENCE:
+            if stuck and not exactly:
+                tight, proposed = True, prices
+            elif gap <= _SMOOTHED * self.bound_s or stuck or idle >= _PATIENCE:
                 if not self._integer and self._begin_integer():
                     idle, proposed = 0, self.master.prices()[0]
                 elif gap <= _CONVERGED * self.bound_s:
@@ -268,10 +276,10 @@ class Decomposition:
             self._best_prices,
         )
 
-    def _certified(self, prices: FloatArray, deadline: Deadline) -> int:
+    def _certified(self, prices: FloatArray, slack_s: float, deadline: Deadline) -> int:
         """Price all layers with certificates; the number of columns that were new."""
-        if not np.array_equal(prices, self._priced_at):
-            self._priced_at, self._priced = prices, {}
+        if slack_s < self._slack_s or not np.array_equal(prices, self._priced_at):
+            self._priced_at, self._slack_s, self._priced = prices, slack_s, {}
         todo = [
             number
             for number in range(len(self.layers))
@@ -287,6 +295,7 @@ class Decomposition:
                 number,
                 self.master.weight[:, number] * prices,
                 self.master.best(number, prices, 1)[0],
+                slack_s,
                 deadline,
                 until if self._integer else None,
                 share,
@@ -362,12 +371,13 @@ def _price_layer(
     number: int,
     prices: FloatArray,
     best: BoolArray,
+    slack_s: float,
     deadline: Deadline,
     until: Deadline | None,
     share_s: float,
 ) -> Priced:
     integer = None if until is None else Limits(min(until.remaining_s(), share_s)).deadline()
-    return work[number].price(prices, best, deadline, integer)
+    return work[number].price(prices, best, slack_s, deadline, integer)
 
 
 def _list_good(

@@ -77,16 +77,17 @@ class LayerPricing:
         self.layer = layer
         self.search = LayerSearch(layer)
         self._relaxation = LayerRelaxation(layer)
-        self._relaxed: tuple[FloatArray, Relaxed] | None = None
+        self._relaxed: tuple[FloatArray, float, Relaxed] | None = None
 
-    def _relax(self, prices: FloatArray, deadline: Deadline) -> Relaxed:
-        """Solve the relaxation, unless it was solved at the same prices last."""
+    def _relax(self, prices: FloatArray, slack_s: float, deadline: Deadline) -> Relaxed:
+        """Solve the relaxation, unless that is what was done last."""
         if self._relaxed is not None:
-            last, known = self._relaxed
-            if known.solved and np.array_equal(prices, last):
+            last, slack, known = self._relaxed
+            if known.solved and slack <= slack_s and np.array_equal(prices, last):
                 return known
-        self._relaxed = prices, self._relaxation.solve(prices, deadline)
-        return self._relaxed[1]
+        relaxed = self._relaxation.solve(prices, slack_s, deadline)
+        self._relaxed = prices, slack_s, relaxed
+        return relaxed
 
     def good(
         self,
@@ -101,11 +102,16 @@ class LayerPricing:
         """
         if not small_enough(self.layer):
             return None
-        duals = self._relax(prices, deadline).duals
+        duals = self._relax(prices, 0.0, deadline).duals
         return good_placements(self.layer, prices, *duals, least_s, deadline, beyond)
 
     def price(
-        self, prices: FloatArray, best: BoolArray, deadline: Deadline, integer: Deadline | None
+        self,
+        prices: FloatArray,
+        best: BoolArray,
+        slack_s: float,
+        deadline: Deadline,
+        integer: Deadline | None,
     ) -> Priced:
         """Bound what the layer can be worth.
 
@@ -118,17 +124,20 @@ class LayerPricing:
             Of one expert on each server, in seconds, >= 0.
         best : bool array [N, E]
             The best placement known at these prices.
+        slack_s : float
+            By how much the relaxation's bound may be too large.
         deadline, integer : Deadline
             Of the relaxation, and of the exact search; None for no such search.
         """
         total = float(self.layer.terms.weight_s.sum())
-        relaxed = self._relax(prices, deadline)
+        relaxed = self._relax(prices, slack_s, deadline)
         bound = relaxed.bound_s
         rounded = self._rounded(relaxed.share)
         best = max(best, rounded, key=lambda cached: self._worth(prices, cached))
         if bound - self._worth(prices, best) <= _MARGIN * total:
             return Priced(bound, Pricing.EXACT, best)
-        best = self.search.search(prices, [best, rounded])[0]
+        if bound - self._worth(prices, best) > slack_s:
+            best = self.search.search(prices, [best, rounded])[0]
         value = self._worth(prices, best)
         if bound - value <= _MARGIN * total:
             return Priced(bound, Pricing.EXACT, best)

@@ -99,8 +99,17 @@ class LayerRelaxation:
         # All experts alike: so no estimate is unbounded.
         self._add(np.arange(G), self._split(np.ones((G, E)))[1])
 
-    def solve(self, prices: FloatArray, deadline: Deadline) -> Relaxed:
-        """Solve the relaxation at prices [N] >= 0 of one expert on each server, in seconds."""
+    def solve(self, prices: FloatArray, slack_s: float, deadline: Deadline) -> Relaxed:
+        """Solve the relaxation.
+
+        Parameters
+        ----------
+        prices : float array [N]
+            Of one expert on each server, in seconds, >= 0.
+        slack_s : float
+            By how much bound and value may differ; 0 for as little as HiGHS' tolerances allow.
+        deadline : Deadline
+        """
         layer, N, E = self._layer, self._layer.servers, self._layer.experts
         G, total = len(self._sets), float(layer.terms.weight_s.sum())
         scale = _SCALE / total
@@ -124,7 +133,7 @@ class LayerRelaxation:
             value = float(gain.sum() - prices @ share.sum(axis=1))
             if value >= best.value_s:
                 best = best._replace(value_s=value, share=share)
-            if best.bound_s - best.value_s <= _CONVERGED * total:
+            if best.bound_s - best.value_s <= max(_CONVERGED * total, slack_s):
                 return best._replace(solved=True)
             estimate = values[-G:] / scale
             inner = _STEP * near + (1 - _STEP) * inner

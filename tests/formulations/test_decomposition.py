@@ -217,7 +217,7 @@ def test_pricing_is_exact_and_the_search_never_beats_it(seed, random_instance, m
         # By a tree, then by the integer program.
         monkeypatch.setattr(good_placements, "_EXPERTS", experts)
         priced = LayerPricing(layer).price(
-            prices, nothing, Limits().deadline(), Limits().deadline()
+            prices, nothing, 0.0, Limits().deadline(), Limits().deadline()
         )
         assert priced.pricing == "exact"
         assert priced.bound_s >= best * (1 - 1e-12)

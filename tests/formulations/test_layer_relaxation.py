@@ -27,7 +27,7 @@ def test_same_as_the_whole_linear_program(seed, random_instance):
     total = layer.terms.weight_s.sum()
     for factor in (0.0, 0.02, 0.05, 0.2, 1.0, 0.05):
         prices = factor * total * rng.random(layer.servers)
-        found = relaxation.solve(prices, Limits().deadline())
+        found = relaxation.solve(prices, 0.0, Limits().deadline())
         whole = priced_lp(layer.terms, layer.most, prices).linear
         known = -run_highs(whole, limits=Limits(), relax=True).bound
         assert found.solved
@@ -63,11 +63,22 @@ def test_no_placement_is_worth_more_than_any_of_its_bounds(seed, random_instance
         assert bound >= best * (1 - 1e-12)
         assert (multipliers >= 0).all()
         assert (room_prices >= 0).all()
-    assert relaxation.solve(prices, Limits().deadline()).bound_s >= best * (1 - 1e-12)
+    assert relaxation.solve(prices, 0.0, Limits().deadline()).bound_s >= best * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_slack_leaves_a_bound_within_it(seed, random_instance):
+    layer = _layer(random_instance, seed, experts=6, users=8)
+    total = layer.terms.weight_s.sum()
+    prices = np.full(2, 0.05 * total)
+    known = LayerRelaxation(layer).solve(prices, 0.0, Limits().deadline())
+    found = LayerRelaxation(layer).solve(prices, 0.1 * total, Limits().deadline())
+    assert found.solved
+    assert known.bound_s * (1 - 1e-12) <= found.bound_s <= found.value_s + 0.1 * total
 
 
 def test_time_that_is_over_leaves_a_bound(random_instance):
     layer = _layer(random_instance, 2)
-    found = LayerRelaxation(layer).solve(np.zeros(2), Limits(1e-9).deadline())
+    found = LayerRelaxation(layer).solve(np.zeros(2), 0.0, Limits(1e-9).deadline())
     assert not found.solved
     assert found.bound_s == pytest.approx(layer.terms.weight_s.sum())
