@@ -96,9 +96,9 @@ class Decomposition:
 
     and the maxima are independent of each other. The restricted master problem proposes prices
     (Dantzig, Wolfe 1960, doi:10.1287/opre.8.1.101; stabilised by smoothing, Wentges 1997,
-    doi:10.1016/S0969-6016(97)00001-4). Layers are priced heuristically until the master hardly
-    changes, then with certificates: by their relaxations until these have little more to give, then
-    exactly. A context manager: it may hold processes.
+    doi:10.1016/S0969-6016(97)00001-4). Layers are priced by their relaxations, no further than the
+    gap needs, until these have little more to give, then exactly. A context manager: it may hold
+    processes.
 
     Parameters
     ----------

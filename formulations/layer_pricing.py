@@ -75,7 +75,7 @@ class LayerPricing:
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
-        self.search = LayerSearch(layer)
+        self._search = LayerSearch(layer)
         self._relaxation = LayerRelaxation(layer)
         self._relaxed: tuple[FloatArray, float, Relaxed] | None = None
 
@@ -137,7 +137,7 @@ class LayerPricing:
         if bound - self._worth(prices, best) <= _MARGIN * total:
             return Priced(bound, Pricing.EXACT, best)
         if bound - self._worth(prices, best) > slack_s:
-            best = self.search.search(prices, [best, rounded])[0]
+            best = self._search.search(prices, [best, rounded])[0]
         value = self._worth(prices, best)
         if bound - value <= _MARGIN * total:
             return Priced(bound, Pricing.EXACT, best)

@@ -75,7 +75,8 @@ class LayerRelaxation:
     def __init__(self, layer: Layer) -> None:
         terms, N, E = layer.terms, layer.servers, layer.experts
         G = len(terms.server_sets)
-        self._layer = layer
+        self._layer, self._total_s = layer, float(terms.weight_s.sum())
+        self._scale = _SCALE / self._total_s
         self._members = terms.expert_sets[terms.expert_set]
         self._sets = terms.server_sets.astype(np.float64)
         asked = np.zeros((G, E + 1), dtype=np.bool_)
@@ -110,9 +111,8 @@ class LayerRelaxation:
             By how much bound and value may differ; 0 for as little as HiGHS' tolerances allow.
         deadline : Deadline
         """
-        layer, N, E = self._layer, self._layer.servers, self._layer.experts
-        G, total = len(self._sets), float(layer.terms.weight_s.sum())
-        scale = _SCALE / total
+        N, E = self._layer.servers, self._layer.experts
+        G, total, scale = len(self._sets), self._total_s, self._scale
         cost = np.zeros(self._x + G * E + G)
         cost[: self._x], cost[-G:] = np.repeat(prices, E) * scale, -1.0
         nothing = np.zeros((G, E)), np.zeros(N)
@@ -164,11 +164,10 @@ class LayerRelaxation:
     def _add(self, sets: IntArray, parts: FloatArray) -> None:
         """Add a cut for each of some server sets."""
         G, E = len(self._sets), self._layer.experts
-        scale = _SCALE / float(self._layer.terms.weight_s.sum())
         row, expert = np.nonzero(parts)
         each = np.arange(len(sets))
         entries = (
-            np.append(-scale * parts[row, expert], np.ones(len(sets))),
+            np.append(-self._scale * parts[row, expert], np.ones(len(sets))),
             (
                 np.append(row, each),
                 np.append(self._x + sets[row] * E + expert, sets + G * E + self._x),
@@ -196,8 +195,7 @@ class LayerRelaxation:
         parts[first], whole[first] = self._cut[:G][first], 1.0
         parts /= whole[:, None]
         # Duals are in the scale of the objective.
-        scale = _SCALE / float(layer.terms.weight_s.sum())
-        multipliers = np.maximum(-dual[: G * E], 0.0).reshape(G, E) / scale
+        multipliers = np.maximum(-dual[: G * E], 0.0).reshape(G, E) / self._scale
         worth = self._sets.T @ multipliers - prices[:, None]
         ordered = np.sort(np.maximum(worth, 0.0), axis=1)[:, ::-1]
         within = np.arange(E) < layer.most[:, None]

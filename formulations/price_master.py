@@ -111,25 +111,14 @@ class PriceMaster:
         best = np.argsort(-value, kind="stable")[:count]
         return [columns.cached[kept[k]] for k in best.tolist()]
 
-    def dual_value(self, prices: FloatArray) -> float:
-        """What the bound would be at prices [N] if there were no other columns, in seconds."""
-        best = float(prices @ self.room)
-        for layer, columns in enumerate(self._columns):
-            cost = np.array(columns.used) @ (self.weight[:, layer] * prices)
-            best += float((np.array(columns.gain_s) - cost).max())
-        return best
-
     def prices(self) -> tuple[FloatArray, float]:
         """Prices [N] that are best for the known columns, and the dual value there, in seconds.
 
         The value is what the Lagrangian dual cannot fall below, whatever columns are added.
         """
         gain, layer, used = self._flat()
-        linear = self._linear(gain, layer, used, integer=False)
-        result = run_highs(linear, limits=Limits(), relax=True)
-        assert result.row_dual is not None
-        assert result.values is not None
-        return np.maximum(-result.row_dual[len(self.layers) :], 0.0), float(gain @ result.values)
+        values, dual = self._optimum(gain, layer, used)
+        return np.maximum(-dual[len(self.layers) :], 0.0), float(gain @ values)
 
     def settled(self, least: float) -> tuple[BoolArray, list[int]]:
         """Fix the layers on whose placements the master has agreed, and some more.
@@ -152,10 +141,7 @@ class PriceMaster:
         for number in range(len(self.layers)):
             self.drop_fractional(number)
         gain, layer_of, used = self._flat()
-        values = run_highs(
-            self._linear(gain, layer_of, used, integer=False), limits=Limits(), relax=True
-        ).values
-        assert values is not None
+        values, _ = self._optimum(gain, layer_of, used)
         cached = np.zeros((self.instance.servers, self.instance.items), dtype=np.bool_)
         first = np.searchsorted(layer_of, np.arange(len(self.layers)))
         best = [int(part.argmax()) for part in np.split(values, first[1:])]
@@ -205,6 +191,16 @@ class PriceMaster:
         gain = np.concatenate([columns.gain_s for columns in self._columns])
         layer = np.repeat(np.arange(len(self.layers)), [len(c.gain_s) for c in self._columns])
         return gain, layer, np.concatenate([np.array(c.used) for c in self._columns])
+
+    def _optimum(
+        self, gain: FloatArray, layer: IntArray, used: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Shares of the columns and duals of the rows."""
+        linear = self._linear(gain, layer, used, integer=False)
+        result = run_highs(linear, limits=Limits(), relax=True)
+        assert result.values is not None
+        assert result.row_dual is not None
+        return result.values, result.row_dual
 
     def _by_branching(
         self, chosen: list[list[int]], first: list[int], limits: Limits

@@ -149,8 +149,12 @@ class _Rounding:
         best = self._decomposition.master.rounded(limit, self.best)
         if np.array_equal(best, self.best):
             return
+        self._climb(best)
+
+    def _climb(self, placement: BoolArray) -> None:
+        """Improve a placement by best responses and take it up."""
         order, until = range(self._instance.servers), self._deadline.part(_MASTER_SHARE)
-        _, best = climb(self._instance, self._demand, best, order, until)
+        _, best = climb(self._instance, self._demand, placement, order, until)
         self._take(best)
 
     def _take(self, placement: BoolArray) -> None:
@@ -207,9 +211,7 @@ class _Rounding:
         limits = Limits(time_s, threads=self._limits.threads)
         found = _run(rest, limits, None, dives=_DIVES[:1]).placement
         assert found is not None
-        order, until = range(instance.servers), self._deadline.part(_MASTER_SHARE)
-        _, best = climb(instance, self._demand, fixed | found.cached, order, until)
-        self._take(best)
+        self._climb(fixed | found.cached)
 
 
 METHOD = Method(

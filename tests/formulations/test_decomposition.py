@@ -345,7 +345,7 @@ def test_enumeration_of_several_layers_against_milp(seed, random_instance):
 def test_parts_solved_on_their_own_fit_together(
     seed, random_instance, brute_force_latency, monkeypatch
 ):
-    # Without enumeration: relaxations, then dives and reopened layers.
+    # Without enumeration: relaxations, then dives.
     monkeypatch.setattr(good_placements, "_EXPERTS", 0)
     monkeypatch.setattr(layer_pricing, "EXACT_ROWS", -1)
     instance = _instance(random_instance, seed)

@@ -47,7 +47,7 @@ def test_same_as_the_whole_linear_program(seed, random_instance):
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_no_placement_is_worth_more_than_any_of_its_bounds(seed, random_instance, monkeypatch):
+def test_no_placement_is_worth_more_than_any_of_its_bounds(seed, random_instance):
     layer = _layer(random_instance, seed)
     relaxation = LayerRelaxation(layer)
     prices = np.random.default_rng(seed).random(2) * layer.terms.weight_s.sum() / 6
