@@ -6,7 +6,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-LINKS := $(addprefix .typing/expertcache/,$(wildcard *.py) py.typed formulations heuristics instances reports)
+LINKS := $(addprefix .typing/expertcache/,$(wildcard *.py) py.typed $(patsubst %/__init__.py,%,$(wildcard */__init__.py)))
 
 .PHONY: demo figures suite test test-wheel lint types clean
 

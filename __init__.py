@@ -7,42 +7,42 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .formulations.bound import Bound, bound
-    from .instances.errors import InputError, UnsupportedError
-    from .instances.evaluate import Evaluation, evaluate
     from .instances.generate import generate
-    from .instances.instance import Instance, Model, Requests
-    from .instances.instance_file import read_instance, write_instance
-    from .instances.placement import Placement
     from .instances.scenario import Scenario
-    from .instances.solution import Solution, Status, StoppedBy, read_solution, write_solution
     from .method import Limits, Method, Outcome
+    from .problem.errors import InputError, UnsupportedError
+    from .problem.evaluate import Evaluation, evaluate
+    from .problem.instance import Instance, Model, Requests
+    from .problem.instance_file import read_instance, write_instance
+    from .problem.placement import Placement
+    from .problem.solution import Solution, Status, StoppedBy, read_solution, write_solution
     from .solver import solve
 
 # Imported on first use, so that the command line's help needs no NumPy.
 _HOME = {
     "Bound": "formulations.bound",
-    "Evaluation": "instances.evaluate",
-    "InputError": "instances.errors",
-    "Instance": "instances.instance",
+    "Evaluation": "problem.evaluate",
+    "InputError": "problem.errors",
+    "Instance": "problem.instance",
     "Limits": "method",
     "Method": "method",
-    "Model": "instances.instance",
+    "Model": "problem.instance",
     "Outcome": "method",
-    "Placement": "instances.placement",
-    "Requests": "instances.instance",
+    "Placement": "problem.placement",
+    "Requests": "problem.instance",
     "Scenario": "instances.scenario",
-    "Solution": "instances.solution",
-    "Status": "instances.solution",
-    "StoppedBy": "instances.solution",
-    "UnsupportedError": "instances.errors",
+    "Solution": "problem.solution",
+    "Status": "problem.solution",
+    "StoppedBy": "problem.solution",
+    "UnsupportedError": "problem.errors",
     "bound": "formulations.bound",
-    "evaluate": "instances.evaluate",
+    "evaluate": "problem.evaluate",
     "generate": "instances.generate",
-    "read_instance": "instances.instance_file",
-    "read_solution": "instances.solution",
+    "read_instance": "problem.instance_file",
+    "read_solution": "problem.solution",
     "solve": "solver",
-    "write_instance": "instances.instance_file",
-    "write_solution": "instances.solution",
+    "write_instance": "problem.instance_file",
+    "write_solution": "problem.solution",
 }
 
 __all__ = [

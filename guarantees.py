@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .instances.instance import BoolArray, FloatArray, Instance
-from .instances.terms import Terms, coverage_terms
+from .problem.instance import BoolArray, FloatArray, Instance
+from .problem.terms import Terms, coverage_terms
 
 #: Numbers in the table that `curvature` makes to be exact over sets of servers.
 _TABLE_ENTRIES = 2**22

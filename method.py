@@ -12,10 +12,10 @@ from typing import Any, get_type_hints
 import msgspec
 
 from .guarantees import Facts, Guarantee, no_guarantee
-from .instances.errors import InputError
-from .instances.instance import Instance
-from .instances.placement import Placement
-from .instances.solution import Solution, StoppedBy
+from .problem.errors import InputError
+from .problem.instance import Instance
+from .problem.placement import Placement
+from .problem.solution import Solution, StoppedBy
 
 #: Keyword arguments of a method's function that are not options of its own.
 _COMMON = ("limits", "seed", "start", "progress")

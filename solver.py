@@ -9,17 +9,17 @@ from importlib import import_module
 from typing import Any
 
 from .guarantees import Facts, Guarantee, no_guarantee
-from .instances.errors import InputError, UnsupportedError
-from .instances.evaluate import evaluate, latency_empty_s
-from .instances.instance import Instance
-from .instances.placement import Placement
-from .instances.solution import Solution, Status, StoppedBy, closes, latency_gap
 from .method import Limits, Method, Outcome
+from .problem.errors import InputError, UnsupportedError
+from .problem.evaluate import evaluate, latency_empty_s
+from .problem.instance import Instance
+from .problem.placement import Placement
+from .problem.solution import Solution, Status, StoppedBy, closes, latency_gap
 
 #: Module of each method; imported only when it is used.
 METHODS = {
     "milp": "formulations.milp",
-    "exact": "formulations.exact",
+    "exact": "decomposition.exact",
     "greedy": "heuristics.greedy",
     "enumeration-greedy": "heuristics.enumeration_greedy",
     "pipage": "heuristics.pipage",
@@ -27,7 +27,7 @@ METHODS = {
     "max-convolution": "heuristics.max_convolution",
     "ascent": "heuristics.ascent",
     "local-search": "heuristics.local_search",
-    "decomposition": "heuristics.price_and_round",
+    "decomposition": "decomposition.price_and_round",
     "popularity": "heuristics.popularity",
     "random": "heuristics.random",
     "cloud-only": "heuristics.cloud_only",

@@ -15,10 +15,10 @@ from dataclasses import replace
 import numpy as np
 from expertcache.formulations.bound import bound
 from expertcache.instances.generate import generate
-from expertcache.instances.instance import Instance
-from expertcache.instances.instance_file import read_instance
 from expertcache.instances.scenario import Scenario
 from expertcache.method import Limits
+from expertcache.problem.instance import Instance
+from expertcache.problem.instance_file import read_instance
 from expertcache.solver import solve
 
 _MIXTRAL = Scenario(servers=5, users=50)

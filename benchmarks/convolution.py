@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from expertcache.heuristics.layer_knapsack import Combine, layer_tree, split_capacity
-from expertcache.maxplus import concave_any, concave_concave, direct
+from expertcache.responses.layer_knapsack import Combine, layer_tree, split_capacity
+from expertcache.responses.maxplus import concave_any, concave_concave, direct
 from matplotlib.figure import Figure
 
 SIZES = (7, 11)

@@ -20,17 +20,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from exact_set import exact_set
-from expertcache.coverage_lp import coverage_lp
 from expertcache.formulations.assignment import assignment_model
 from expertcache.formulations.compiled import compiled
 from expertcache.formulations.coverage import coverage_model
-from expertcache.highs import LinearModel, run_highs
-from expertcache.instances.evaluate import latency_empty_s
 from expertcache.instances.generate import generate
-from expertcache.instances.instance import Instance
 from expertcache.instances.suites import find_suite
-from expertcache.instances.terms import coverage_terms
+from expertcache.linear.coverage_program import coverage_lp
+from expertcache.linear.highs import LinearModel, run_highs
 from expertcache.method import Limits
+from expertcache.problem.evaluate import latency_empty_s
+from expertcache.problem.instance import Instance
+from expertcache.problem.terms import coverage_terms
 from expertcache.solver import solve
 from tqdm import tqdm
 

@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from expertcache.instances.evaluate import evaluate
-from expertcache.instances.instance import Instance, Model, Requests
-from expertcache.instances.instance_file import read_instance, write_instance
-from expertcache.instances.placement import Placement
+from expertcache.problem.evaluate import evaluate
+from expertcache.problem.instance import Instance, Model, Requests
+from expertcache.problem.instance_file import read_instance, write_instance
+from expertcache.problem.placement import Placement
 
 R, K, N, U, LAYERS, EXPERTS = 1_000_000, 8, 10, 100, 48, 128
 

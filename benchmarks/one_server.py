@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from expertcache.instances.instance import Instance, Model, Requests
+from expertcache.problem.instance import Instance, Model, Requests
 from expertcache.solver import solve
 from tqdm import trange
 

@@ -37,8 +37,8 @@ import pandas as pd
 from exact import VARIANTS, arrays, shifted_mean
 from exact_set import exact_set
 from expertcache.instances.generate import generate
-from expertcache.instances.instance import Instance
 from expertcache.method import Limits
+from expertcache.problem.instance import Instance
 from expertcache.solver import METHODS, solve
 from tqdm import tqdm
 

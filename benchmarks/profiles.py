@@ -17,14 +17,14 @@ import argparse
 import time
 
 import numpy as np
-from expertcache.heuristics.closure import concave_envelope
-from expertcache.heuristics.envelope_profile import envelope_profiles
-from expertcache.heuristics.profile import LayerTerms, layer_terms
-from expertcache.instances.demand import merged_demand
-from expertcache.instances.evaluate import latency_table_s
 from expertcache.instances.generate import generate
-from expertcache.instances.instance_file import read_instance
 from expertcache.instances.scenario import Scenario
+from expertcache.problem.demand import merged_demand
+from expertcache.problem.evaluate import latency_table_s
+from expertcache.problem.instance_file import read_instance
+from expertcache.responses.closure import concave_envelope
+from expertcache.responses.envelope_profile import envelope_profiles
+from expertcache.responses.profile import LayerTerms, layer_terms
 
 ROUNDS = 100
 

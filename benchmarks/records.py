@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from expertcache.instances.evaluate import latency_empty_s
-from expertcache.instances.instance import Instance
-from expertcache.instances.instance_file import instance_bytes
-from expertcache.instances.placement import Placement
 from expertcache.instances.recipe import Generated
 from expertcache.instances.records import Record, records, stored_placement
-from expertcache.instances.storage import write_bytes
 from expertcache.instances.suites import SUITES, Suite, find_suite
-from expertcache.instances.terms import coverage_terms
 from expertcache.method import Limits
+from expertcache.problem.evaluate import latency_empty_s
+from expertcache.problem.files import write_bytes
+from expertcache.problem.instance import Instance
+from expertcache.problem.instance_file import instance_bytes
+from expertcache.problem.placement import Placement
+from expertcache.problem.terms import coverage_terms
 from expertcache.solver import solve
 from tqdm import tqdm
 

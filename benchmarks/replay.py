@@ -13,13 +13,13 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from expertcache.instances.placement import Placement
 from expertcache.instances.scenario import Scenario
 from expertcache.instances.trace import import_trace, read_trace
 from expertcache.instances.trace_split import split_trace
 from expertcache.method import Limits
-from expertcache.reports.replay import replay
+from expertcache.problem.placement import Placement
 from expertcache.solver import solve
+from expertcache.studies.replay import replay
 
 SEED, TEST_SHARE = 1, 0.2
 METHODS = ("cloud-only", "random", "popularity", "greedy", "successive", "local-search")

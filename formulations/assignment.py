@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyomo.environ as pyo
 
-from ..instances.evaluate import request_latency_s
-from ..instances.instance import Instance
+from ..problem.evaluate import request_latency_s
+from ..problem.instance import Instance
 from .placement_block import add_placement, check_rows, linear, new_model
 
 #: Node of the device or the cloud, whichever is faster; servers are 0, 1, ...

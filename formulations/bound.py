@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from ..instances.errors import InputError
-from ..instances.instance import Instance
-from ..instances.solution import Status, StoppedBy
 from ..method import Limits
+from ..problem.errors import InputError
+from ..problem.instance import Instance
+from ..problem.solution import Status, StoppedBy
 
 #: Module of each bound; imported only when it is used.
-BOUNDS = {"lp": "lp_bound", "decomposition": "decomposition_bound"}
+BOUNDS = {"lp": "formulations.lp_bound", "decomposition": "decomposition.dual_bound"}
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def find_bound(name: str) -> Callable[..., Bound]:
     """
     if name not in BOUNDS:
         raise InputError(f"unknown bound {name!r}, known: {', '.join(BOUNDS)}")
-    module = import_module(f".{BOUNDS[name]}", __package__)
-    return getattr(module, BOUNDS[name])  # type: ignore[no-any-return]
+    module = import_module(f"..{BOUNDS[name]}", __package__)
+    return getattr(module, f"{name}_bound")  # type: ignore[no-any-return]
 
 
 def bound(

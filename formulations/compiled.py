@@ -8,7 +8,7 @@ import numpy as np
 import pyomo.environ as pyo
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
-from ..highs import LinearModel
+from ..linear.highs import LinearModel
 
 
 def compiled(model: pyo.ConcreteModel) -> tuple[LinearModel, list[Any]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyomo.environ as pyo
 
-from ..instances.evaluate import latency_empty_s
-from ..instances.instance import Instance
-from ..instances.terms import coverage_terms
+from ..problem.evaluate import latency_empty_s
+from ..problem.instance import Instance
+from ..problem.terms import coverage_terms
 from .nearness import Nearness
 from .partner_rows import add_partner_rows
 from .placement_block import add_placement, check_rows, linear, new_model

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-from ..instances.instance import Instance
-from ..instances.storage import check_writable, write_bytes
+from ..problem.files import check_writable, write_bytes
+from ..problem.instance import Instance
 from .milp import FORMULATIONS, Formulation
 
 Format = Literal["lp", "mps"]

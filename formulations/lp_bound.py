@@ -7,10 +7,10 @@ import time
 
 from pyomo.common.gc_manager import PauseGC
 
-from ..highs import run_highs
-from ..instances.instance import Instance
-from ..instances.solution import Status, StoppedBy
+from ..linear.highs import run_highs
 from ..method import Limits
+from ..problem.instance import Instance
+from ..problem.solution import Status, StoppedBy
 from .bound import Bound
 from .compiled import compiled
 from .coverage import coverage_model

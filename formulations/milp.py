@@ -12,12 +12,12 @@ import pyomo.environ as pyo
 from pyomo.common.gc_manager import PauseGC
 
 from ..heuristics.ascent import ascent
-from ..highs import run_highs
-from ..instances.errors import InputError
-from ..instances.instance import Instance
-from ..instances.placement import Placement
-from ..instances.solution import StoppedBy
+from ..linear.highs import run_highs
 from ..method import Limits, Method, Outcome
+from ..problem.errors import InputError
+from ..problem.instance import Instance
+from ..problem.placement import Placement
+from ..problem.solution import StoppedBy
 from .assignment import assignment_model
 from .compiled import compiled
 from .coverage import coverage_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyomo.environ as pyo
 
-from ..instances.terms import Terms
+from ..problem.terms import Terms
 from .placement_block import linear
 
 

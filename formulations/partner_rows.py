@@ -7,8 +7,8 @@ from math import comb
 import numpy as np
 import pyomo.environ as pyo
 
-from ..instances.instance import Instance
-from ..instances.terms import Terms
+from ..problem.instance import Instance
+from ..problem.terms import Terms
 from .nearness import Nearness
 from .placement_block import linear
 

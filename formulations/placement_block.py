@@ -6,9 +6,9 @@ import numpy as np
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
-from ..instances.errors import UnsupportedError
-from ..instances.instance import BoolArray, Instance
-from ..knapsack import knapsack_weights
+from ..linear.capacity_row import knapsack_weights
+from ..problem.errors import UnsupportedError
+from ..problem.instance import BoolArray, Instance
 
 #: Larger models are refused: they would not fit in memory, let alone be solved.
 MAX_ROWS = 1_000_000

@@ -7,11 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pyomo.environ as pyo
 
-from ..heuristics.profile import LayerTerms
-from ..heuristics.subset_profile import subset_profiles
-from ..instances.instance import FloatArray, Instance, IntArray
-from ..instances.terms import Terms
-from ..maxplus import convolve
+from ..problem.instance import FloatArray, Instance, IntArray
+from ..problem.terms import Terms
+from ..responses.maxplus import convolve
+from ..responses.profile import LayerTerms
+from ..responses.subset_profile import subset_profiles
 from .nearness import Nearness
 from .partner_rows import room_for
 from .placement_block import linear

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pyomo.environ as pyo
 
-from ..instances.evaluate import latency_empty_s, request_latency_s
-from ..instances.instance import Instance
+from ..problem.evaluate import latency_empty_s, request_latency_s
+from ..problem.instance import Instance
 from .placement_block import add_placement, check_rows, linear, new_model
 
 

@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..instances.demand import Demand, merged_demand
-from ..instances.errors import InputError
-from ..instances.evaluate import latency_table_s
-from ..instances.instance import BoolArray, FloatArray, Instance
-from ..instances.placement import Placement
-from ..instances.solution import StoppedBy
 from ..method import Deadline, Limits, Method, Outcome
-from .best_response import best_response, take_in
-from .layer_knapsack import Combine, layer_tree
+from ..problem.demand import Demand, merged_demand
+from ..problem.errors import InputError
+from ..problem.evaluate import latency_table_s
+from ..problem.instance import BoolArray, FloatArray, Instance
+from ..problem.placement import Placement
+from ..problem.solution import StoppedBy
+from ..responses.best_response import best_response, take_in
+from ..responses.layer_knapsack import Combine, layer_tree
 from .successive import guarantee, run_successive
 
 #: Improvements below this share of the latency are rounding errors.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..instances.instance import Instance
-from ..instances.placement import Placement
 from ..method import Limits, Method, Outcome
+from ..problem.instance import Instance
+from ..problem.placement import Placement
 
 
 def cloud_only(instance: Instance, *, limits: Limits, seed: int) -> Outcome:

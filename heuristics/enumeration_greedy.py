@@ -9,12 +9,12 @@ from itertools import combinations
 import numpy as np
 
 from ..guarantees import Facts, Guarantee, no_guarantee
-from ..instances.errors import InputError, UnsupportedError
-from ..instances.instance import BoolArray, Instance
-from ..instances.placement import Placement
-from ..instances.solution import Solution, StoppedBy
-from ..instances.terms import coverage_terms
 from ..method import Limits, Method, Outcome
+from ..problem.errors import InputError, UnsupportedError
+from ..problem.instance import BoolArray, Instance
+from ..problem.placement import Placement
+from ..problem.solution import Solution, StoppedBy
+from ..problem.terms import coverage_terms
 from .greedy import Gains, greedy_pass, only_for_one_expert
 
 #: Runs that take longer than this are refused, when no shorter time limit is given.

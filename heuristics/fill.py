@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..instances.instance import BoolArray, Instance, IntArray
-from ..instances.placement import Placement
+from ..problem.instance import BoolArray, Instance, IntArray
+from ..problem.placement import Placement
 
 
 def fill(instance: Instance, orders: list[IntArray]) -> Placement:

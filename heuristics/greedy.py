@@ -8,12 +8,12 @@ from typing import Literal
 import numpy as np
 
 from ..guarantees import Facts, Guarantee, no_guarantee
-from ..instances.arrays import sums
-from ..instances.instance import BoolArray, FloatArray, Instance, IntArray
-from ..instances.placement import Placement
-from ..instances.solution import Solution, StoppedBy
-from ..instances.terms import Terms, coverage_terms
 from ..method import Deadline, Limits, Method, Outcome
+from ..problem.arrays import sums
+from ..problem.instance import BoolArray, FloatArray, Instance, IntArray
+from ..problem.placement import Placement
+from ..problem.solution import Solution, StoppedBy
+from ..problem.terms import Terms, coverage_terms
 
 #: Gains below this share of the weight of all terms with the item are rounding errors.
 _NEGLIGIBLE = 1e-13

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..coverage_lp import CoverageLp, coverage_lp
-from ..highs import run_highs
-from ..instances.demand import merged_demand
-from ..instances.evaluate import latency_empty_s
-from ..instances.instance import BoolArray, Instance, IntArray
-from ..instances.placement import Placement
-from ..instances.solution import StoppedBy
-from ..instances.terms import Terms, coverage_terms
+from ..linear.coverage_program import CoverageLp, coverage_lp
+from ..linear.highs import run_highs
 from ..method import Deadline, Limits, Method, Outcome
+from ..problem.demand import merged_demand
+from ..problem.evaluate import latency_empty_s
+from ..problem.instance import BoolArray, Instance, IntArray
+from ..problem.placement import Placement
+from ..problem.solution import StoppedBy
+from ..problem.terms import Terms, coverage_terms
 from . import stopping
 from .ascent import InTurn, climb, in_turn, server_orders
 from .fill import fill

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..instances.errors import InputError
-from ..instances.instance import Instance
 from ..method import Limits, Method, Outcome
-from .layer_knapsack import Combine, layer_tree
+from ..problem.errors import InputError
+from ..problem.instance import Instance
+from ..responses.layer_knapsack import Combine, layer_tree
 from .successive import guarantee, run_successive
 
 

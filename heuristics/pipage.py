@@ -7,15 +7,15 @@ import math
 
 import numpy as np
 
-from ..coverage_lp import coverage_lp
 from ..guarantees import Facts, Guarantee, no_guarantee
-from ..highs import run_highs
-from ..instances.evaluate import latency_empty_s
-from ..instances.instance import FloatArray, Instance, IntArray
-from ..instances.placement import Placement
-from ..instances.solution import Solution, StoppedBy
-from ..instances.terms import Terms, coverage_terms
+from ..linear.coverage_program import coverage_lp
+from ..linear.highs import run_highs
 from ..method import Limits, Method, Outcome
+from ..problem.evaluate import latency_empty_s
+from ..problem.instance import FloatArray, Instance, IntArray
+from ..problem.placement import Placement
+from ..problem.solution import Solution, StoppedBy
+from ..problem.terms import Terms, coverage_terms
 from .greedy import Gains, greedy_pass, only_for_one_expert
 
 #: Values this near to 0 or 1 are whole.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..instances.arrays import sums
-from ..instances.instance import Instance
 from ..method import Limits, Method, Outcome
+from ..problem.arrays import sums
+from ..problem.instance import Instance
 from .fill import fill
 
 

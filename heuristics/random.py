@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..instances.instance import Instance
 from ..method import Limits, Method, Outcome
+from ..problem.instance import Instance
 from .fill import fill
 
 

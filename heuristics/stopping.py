@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..instances.errors import InputError
-from ..instances.solution import StoppedBy, latency_gap
 from ..method import Deadline
+from ..problem.errors import InputError
+from ..problem.solution import StoppedBy, latency_gap
 
 
 @dataclass(frozen=True)

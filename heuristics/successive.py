@@ -7,14 +7,14 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..guarantees import Facts, Guarantee, server_by_server
-from ..instances.demand import merged_demand
-from ..instances.evaluate import latency_table_s
-from ..instances.instance import Instance
-from ..instances.placement import Placement
-from ..instances.solution import Solution, StoppedBy
 from ..method import Deadline, Limits, Method, Outcome
-from .best_response import best_response, take_in
-from .layer_knapsack import Combine, layer_by_layer
+from ..problem.demand import merged_demand
+from ..problem.evaluate import latency_table_s
+from ..problem.instance import Instance
+from ..problem.placement import Placement
+from ..problem.solution import Solution, StoppedBy
+from ..responses.best_response import best_response, take_in
+from ..responses.layer_knapsack import Combine, layer_by_layer
 
 
 def successive(instance: Instance, *, limits: Limits, seed: int) -> Outcome:

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from .arrays import sums
-from .errors import InputError
-from .instance import (
+from ..problem.arrays import sums
+from ..problem.errors import InputError
+from ..problem.instance import (
     MAX_BYTES,
     MAX_ITEMS,
     MAX_USER_ITEMS,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .instance import BoolArray, FloatArray
+from ..problem.instance import BoolArray, FloatArray
 from .model_table import ModelCard
 from .scenario import Scenario
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from .errors import InputError
-from .instance import Model
+from ..problem.errors import InputError
+from ..problem.instance import Model
 
 #: Bits per parameter. mxfp4 holds 32 values of 4 bits and a shared scale of 8 bits.
 PRECISION_BITS = {"fp32": 32.0, "bf16": 16.0, "fp8": 8.0, "mxfp4": 4.25, "int4": 4.0}

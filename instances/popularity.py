@@ -10,7 +10,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from .errors import InputError
+from ..problem.errors import InputError
+from ..problem.files import decode, read_bytes
+from ..problem.instance import FloatArray, Instance, Requests
 from .generate import (
     build_instance,
     check_size,
@@ -18,13 +20,11 @@ from .generate import (
     random_stream,
     scenario_fields,
 )
-from .instance import FloatArray, Instance, Requests
 from .links import rounded
 from .model_table import model_table
 from .scenario import Scenario
 from .set_law import max_entropy_law
 from .sites import Geography, draw_geography
-from .storage import decode, read_bytes
 
 LAW = (
     "assumed: the expert sets follow the maximum-entropy (conditional Poisson) law with the "

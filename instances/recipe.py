@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from .errors import InputError
+from ..problem.errors import InputError
+from ..problem.instance import Instance
+from ..problem.instance_file import read_instance
 from .generate import generate
-from .instance import Instance
-from .instance_file import read_instance
 from .scenario import Scenario
 from .trace import import_trace, matching_model, read_trace
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .errors import InputError
-from .evaluate import evaluate
-from .instance import Instance
-from .placement import Placement
+from ..problem.errors import InputError
+from ..problem.evaluate import evaluate
+from ..problem.files import decode, read_bytes
+from ..problem.instance import Instance
+from ..problem.placement import Placement
+from ..problem.solution import Solution
 from .recipe import Generated
-from .solution import Solution
-from .storage import decode, read_bytes
 from .suites import SUITES
 
 _FOLDER = Path(__file__).parent

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from .errors import InputError
+from ..problem.errors import InputError
 from .model_table import PRECISION_BITS, ModelCard, model_card
 
 

@@ -8,9 +8,9 @@ from itertools import combinations
 
 import numpy as np
 
-from .arrays import sums
-from .errors import InputError
-from .instance import BoolArray, FloatArray, IntArray
+from ..problem.arrays import sums
+from ..problem.errors import InputError
+from ..problem.instance import BoolArray, FloatArray, IntArray
 
 #: The largest miss of a marginal that still counts as reproduced.
 MARGINAL_TOLERANCE = 1e-9

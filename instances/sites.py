@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import InputError
+from ..problem.errors import InputError
+from ..problem.files import read_bytes
+from ..problem.instance import FloatArray, Instance
 from .generate import generate, random_stream
-from .instance import FloatArray, Instance
 from .scenario import Scenario
-from .storage import read_bytes
 
 _EARTH_RADIUS_M = 6_371_008.8
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
-from .instance import Instance
-from .instance_file import instance_bytes
+from ..problem.errors import InputError
+from ..problem.files import write_bytes
+from ..problem.instance import Instance
+from ..problem.instance_file import instance_bytes
 from .model_table import model_table
 from .recipe import Generated
-from .storage import write_bytes
 
 
 @dataclass(frozen=True)

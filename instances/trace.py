@@ -14,14 +14,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from .arrays import sums, unique_rows
-from .errors import InputError
+from ..problem.arrays import sums, unique_rows
+from ..problem.errors import InputError
+from ..problem.files import decode, read_bytes
+from ..problem.instance import FloatArray, Instance, IntArray, Requests
 from .generate import build_instance, random_stream, scenario_fields
-from .instance import FloatArray, Instance, IntArray, Requests
 from .model_table import model_table
 from .scenario import Scenario
 from .sites import draw_geography
-from .storage import decode, read_bytes
 
 _MAX_TRACE_BYTES = 8 * 2**30
 

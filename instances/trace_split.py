@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from .errors import InputError
+from ..problem.errors import InputError
 from .generate import random_stream
 from .trace import Trace
 

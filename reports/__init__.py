@@ -1,1 +1,1 @@
-"""Studies, tables, figures."""
+"""Tables, figures and pages."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from ..instances.storage import write_bytes
+from ..problem.files import write_bytes
 
 #: Okabe and Ito's palette, safe for the colour-blind; markers tell the same as colours.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..instances.storage import write_bytes
+from ..problem.files import write_bytes
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">

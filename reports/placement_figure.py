@@ -9,9 +9,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ..instances.evaluate import evaluate
-from ..instances.instance import FloatArray, Instance
-from ..instances.placement import Placement
+from ..problem.evaluate import evaluate
+from ..problem.instance import FloatArray, Instance
+from ..problem.placement import Placement
 from .drawing import save
 
 #: Dark is much; safe for the colour-blind and in print.

@@ -7,9 +7,9 @@ from itertools import product
 
 import numpy as np
 import pytest
-from expertcache.instances.evaluate import evaluate
-from expertcache.instances.instance import Instance, Model, Requests
-from expertcache.instances.placement import Placement
+from expertcache.problem.evaluate import evaluate
+from expertcache.problem.instance import Instance, Model, Requests
+from expertcache.problem.placement import Placement
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(

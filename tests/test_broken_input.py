@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from expertcache.cli import main
+from expertcache.command_line.parser import main
 
 INSTANCE = {
     "format": "expertcache/instance",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from expertcache.cli import main
+from expertcache.command_line.parser import main
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

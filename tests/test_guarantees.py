@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from expertcache.guarantees import Facts
-from expertcache.instances.evaluate import evaluate
-from expertcache.instances.placement import Placement
 from expertcache.method import Limits
+from expertcache.problem.evaluate import evaluate
+from expertcache.problem.placement import Placement
 from expertcache.solver import METHODS, a_priori, find_method, solve, with_bound
 from hypothesis import given, settings
 from hypothesis import strategies as st

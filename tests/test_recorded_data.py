@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from expertcache.cli import main
-from expertcache.instances.instance_file import read_instance
+from expertcache.command_line.parser import main
+from expertcache.problem.instance_file import read_instance
 
 DATA = Path(os.environ.get("EXPERTCACHE_DATA", "missing"))
 TRACE = DATA / "gpt-oss-20b-routing" / "gpt_oss_20b_topk.npz"

@@ -2,10 +2,10 @@ import math
 
 import numpy as np
 import pytest
-from expertcache.instances.errors import InputError
-from expertcache.instances.placement import Placement
-from expertcache.instances.solution import StoppedBy, latency_gap
 from expertcache.method import Limits, Method, Outcome
+from expertcache.problem.errors import InputError
+from expertcache.problem.placement import Placement
+from expertcache.problem.solution import StoppedBy, latency_gap
 from expertcache.solver import METHODS, find_method, solve
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 from expertcache.formulations.lp_bound import lp_bound
-from expertcache.instances.evaluate import evaluate
-from expertcache.instances.placement import Placement
 from expertcache.method import Limits
+from expertcache.problem.evaluate import evaluate
+from expertcache.problem.placement import Placement
 from expertcache.solver import solve
 
 # (layers, experts, models) with at most 8 items, so that brute force stays quick.

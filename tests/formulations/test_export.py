@@ -1,8 +1,8 @@
 import highspy
 import pytest
 from expertcache.formulations.export import export_model
-from expertcache.instances.errors import InputError
 from expertcache.instances.suites import SUITES
+from expertcache.problem.errors import InputError
 from expertcache.solver import solve
 
 

@@ -4,14 +4,14 @@ from expertcache.formulations.compiled import compiled
 from expertcache.formulations.coverage import coverage_model
 from expertcache.formulations.lp_bound import lp_bound
 from expertcache.formulations.placement_block import MAX_ROWS
-from expertcache.highs import run_highs
-from expertcache.instances.errors import InputError, UnsupportedError
 from expertcache.instances.generate import generate
-from expertcache.instances.instance import Model
-from expertcache.instances.placement import Placement
 from expertcache.instances.scenario import Scenario
 from expertcache.instances.suites import SUITES
+from expertcache.linear.highs import run_highs
 from expertcache.method import Limits
+from expertcache.problem.errors import InputError, UnsupportedError
+from expertcache.problem.instance import Model
+from expertcache.problem.placement import Placement
 from expertcache.solver import solve
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from expertcache.formulations.compiled import compiled
 from expertcache.formulations.coverage import coverage_model
-from expertcache.highs import run_highs
-from expertcache.instances.errors import InputError
 from expertcache.instances.suites import SUITES
+from expertcache.linear.highs import run_highs
 from expertcache.method import Limits
+from expertcache.problem.errors import InputError
 from expertcache.solver import solve
 
 _BARE = {"shared": False, "partners": False, "profiles": False}

@@ -1,5 +1,5 @@
-from expertcache.instances.evaluate import evaluate
-from expertcache.instances.placement import Placement
+from expertcache.problem.evaluate import evaluate
+from expertcache.problem.placement import Placement
 from expertcache.solver import METHODS, find_method, solve
 from hypothesis import given
 from hypothesis import strategies as st

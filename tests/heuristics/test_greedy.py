@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from expertcache.heuristics.greedy import Gains
-from expertcache.instances.evaluate import evaluate
-from expertcache.instances.placement import Placement
-from expertcache.instances.terms import coverage_terms
+from expertcache.problem.evaluate import evaluate
+from expertcache.problem.placement import Placement
+from expertcache.problem.terms import coverage_terms
 from expertcache.solver import solve
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from expertcache.instances.errors import InputError
-from expertcache.instances.evaluate import evaluate
-from expertcache.instances.placement import Placement
 from expertcache.instances.suites import SUITES
 from expertcache.method import Limits
+from expertcache.problem.errors import InputError
+from expertcache.problem.evaluate import evaluate
+from expertcache.problem.placement import Placement
 from expertcache.solver import solve
 from hypothesis import given, settings
 from hypothesis import strategies as st

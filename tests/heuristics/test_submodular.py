@@ -6,12 +6,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 from expertcache.formulations.lp_bound import lp_bound
-from expertcache.instances.errors import InputError, UnsupportedError
-from expertcache.instances.evaluate import evaluate
 from expertcache.instances.generate import generate
-from expertcache.instances.placement import Placement
 from expertcache.instances.scenario import Scenario
 from expertcache.method import Limits
+from expertcache.problem.errors import InputError, UnsupportedError
+from expertcache.problem.evaluate import evaluate
+from expertcache.problem.placement import Placement
 from expertcache.solver import solve
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,7 +1,7 @@
 import pytest
-from expertcache.instances.errors import InputError
-from expertcache.instances.evaluate import evaluate
-from expertcache.instances.placement import Placement
+from expertcache.problem.errors import InputError
+from expertcache.problem.evaluate import evaluate
+from expertcache.problem.placement import Placement
 from expertcache.solver import solve
 from hypothesis import given, settings
 from hypothesis import strategies as st

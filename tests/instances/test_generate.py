@@ -5,11 +5,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from expertcache.instances.errors import InputError
 from expertcache.instances.generate import generate, most_used, scenario_fields
-from expertcache.instances.instance_file import instance_bytes, read_instance, write_instance
 from expertcache.instances.model_table import model_table
 from expertcache.instances.scenario import Scenario
+from expertcache.problem.errors import InputError
+from expertcache.problem.instance_file import instance_bytes, read_instance, write_instance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -4,8 +4,8 @@ from fractions import Fraction
 from importlib.resources import files
 
 import pytest
-from expertcache.instances.errors import InputError
 from expertcache.instances.model_table import PRECISION_BITS, model_card, model_table
+from expertcache.problem.errors import InputError
 
 CARDS = list(model_table().values())
 

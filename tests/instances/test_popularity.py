@@ -2,8 +2,6 @@ import json
 
 import numpy as np
 import pytest
-from expertcache.instances.errors import InputError
-from expertcache.instances.instance_file import instance_bytes, read_instance, write_instance
 from expertcache.instances.popularity import (
     LAW,
     import_popularity,
@@ -11,6 +9,8 @@ from expertcache.instances.popularity import (
     read_popularity,
 )
 from expertcache.instances.scenario import Scenario
+from expertcache.problem.errors import InputError
+from expertcache.problem.instance_file import instance_bytes, read_instance, write_instance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

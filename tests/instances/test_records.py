@@ -1,12 +1,12 @@
 import dataclasses
 
 import pytest
-from expertcache.cli import main
-from expertcache.instances.errors import InputError
-from expertcache.instances.evaluate import evaluate
+from expertcache.command_line.parser import main
 from expertcache.instances.records import check, recipe_of, records, stored_placement
-from expertcache.instances.solution import PROOF_TOLERANCE, write_solution
 from expertcache.instances.suites import SUITES
+from expertcache.problem.errors import InputError
+from expertcache.problem.evaluate import evaluate
+from expertcache.problem.solution import PROOF_TOLERANCE, write_solution
 from expertcache.solver import solve
 
 NAMES = [recipe.name for suite in SUITES.values() for recipe in suite.recipes]

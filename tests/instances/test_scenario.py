@@ -1,8 +1,8 @@
 import math
 
 import pytest
-from expertcache.instances.errors import InputError
 from expertcache.instances.scenario import Scenario
+from expertcache.problem.errors import InputError
 
 
 def test_replace_takes_strings_as_on_a_command_line():

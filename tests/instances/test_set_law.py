@@ -3,7 +3,6 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from expertcache.instances.errors import InputError
 from expertcache.instances.set_law import (
     MARGINAL_TOLERANCE,
     all_sets,
@@ -12,6 +11,7 @@ from expertcache.instances.set_law import (
     max_entropy_law,
     pairs_in_groups,
 )
+from expertcache.problem.errors import InputError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -2,10 +2,10 @@ import math
 
 import numpy as np
 import pytest
-from expertcache.instances.errors import InputError
-from expertcache.instances.instance_file import instance_bytes
 from expertcache.instances.scenario import Scenario
 from expertcache.instances.sites import draw_geography, import_sites, read_positions
+from expertcache.problem.errors import InputError
+from expertcache.problem.instance_file import instance_bytes
 
 SCENARIO = Scenario(servers=2, users=3, layers=1)
 

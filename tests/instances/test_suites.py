@@ -1,10 +1,10 @@
 import hashlib
 
 import pytest
-from expertcache.instances.errors import InputError
-from expertcache.instances.instance_file import instance_bytes, read_instance
 from expertcache.instances.records import records
 from expertcache.instances.suites import SUITES, build_suite, find_suite
+from expertcache.problem.errors import InputError
+from expertcache.problem.instance_file import instance_bytes, read_instance
 
 #: Made in seconds.
 QUICK = [name for name in SUITES if name != "models"]

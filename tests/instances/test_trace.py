@@ -7,12 +7,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from expertcache.cli import main
-from expertcache.instances.errors import InputError
-from expertcache.instances.instance_file import instance_bytes, read_instance
+from expertcache.command_line.parser import main
 from expertcache.instances.model_table import model_card
 from expertcache.instances.scenario import Scenario
 from expertcache.instances.trace import Trace, import_trace, matching_model, read_trace
+from expertcache.problem.errors import InputError
+from expertcache.problem.instance_file import instance_bytes, read_instance
 
 TOKENS, LAYERS, EXPERTS, K = 90, 3, 8, 2
 CATEGORIES = ["law", "code", "law", "maths"]

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from expertcache.instances.suites import SUITES
-from expertcache.reports.study import Choice, Study
+from expertcache.studies.study import Choice, Study
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),

@@ -1,11 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from expertcache.cli import main
-from expertcache.instances.instance_file import write_instance
-from expertcache.instances.placement import Placement
-from expertcache.instances.solution import write_solution
+from expertcache.command_line.parser import main
 from expertcache.instances.suites import SUITES
+from expertcache.problem.instance_file import write_instance
+from expertcache.problem.placement import Placement
+from expertcache.problem.solution import write_solution
 from expertcache.reports.placement_figure import placement_figure
 from expertcache.reports.sweep_figure import sweep_figure
 from expertcache.solver import solve

@@ -1,0 +1,1 @@
+"""The certified method: layers tied together by prices of the servers' capacities."""

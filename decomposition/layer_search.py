@@ -1,0 +1,127 @@
+"""Heuristic pricing: good placements of one layer where every expert on a server has a price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from ..problem.arrays import sums
+from ..problem.instance import BoolArray, FloatArray, IntArray
+from ..problem.layers import Layer
+from ..problem.terms import Terms
+from ..responses.closure import best_set
+
+#: Most experts for which the gains of all their sets are kept in tables.
+_TABLE_EXPERTS = 12
+
+#: Rounds of best responses from one start.
+_ROUNDS = 6
+
+
+class LayerSearch:
+    """Best responses of single servers, from several starts.
+
+    A server's best response to the others is exact: a maximum over the table of all expert sets,
+    or for many experts a maximum closure (see `closure`).
+
+    Parameters
+    ----------
+    layer : Layer
+    """
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+
+    def search(self, prices: FloatArray, starts: Sequence[BoolArray]) -> list[BoolArray]:
+        """Placements [N, E] in which no change of a single server helps, best first.
+
+        Parameters
+        ----------
+        prices : float array [N]
+            Of one expert on each server, in seconds.
+        starts : sequence of bool arrays [N, E]
+            Further starts, best first.
+        """
+        N, E = self.layer.servers, self.layer.experts
+        if E > _TABLE_EXPERTS:
+            begin = [*starts[:1], np.zeros((N, E), dtype=np.bool_)]
+            found = [self._climb(prices, start.copy()) for start in begin]
+        else:
+            found = self._climb_all(prices, starts)
+        value = [self.layer.gain_s(x) - float(prices @ x.sum(axis=1)) for x in found]
+        return [found[k] for k in np.argsort(-np.array(value), kind="stable").tolist()]
+
+    @cached_property
+    def _table(self) -> FloatArray:
+        return gain_tables(self.layer.terms)
+
+    def _climb_all(self, prices: FloatArray, starts: Sequence[BoolArray]) -> list[BoolArray]:
+        """Climb from all starts at once; experts of a server are bits of a number."""
+        N, E = self.layer.servers, self.layer.experts
+        full = (1 << E) - 1
+        alone = np.where(np.eye(N, dtype=np.bool_), full, 0)
+        bits = np.left_shift(1, np.arange(E))
+        given = np.array([start @ bits for start in starts], dtype=np.int64).reshape(-1, N)
+        held = np.concatenate([given, alone, np.zeros((1, N), np.int64), np.full((1, N), full)])
+        # Each start in two orders of the servers.
+        forth, back = held, held.copy()
+        for held, order in ((forth, range(N)), (back, range(N)[::-1])):
+            for _ in range(_ROUNDS):
+                before = held.copy()
+                for n in order:
+                    held[:, n] = self._respond(prices[n], held, n)
+                if np.array_equal(held, before):
+                    break
+        distinct = np.unique(np.concatenate([forth, back]), axis=0)
+        return list((distinct[:, :, None] & bits) > 0)
+
+    def _respond(self, price: float, held: IntArray, server: int) -> IntArray:
+        """Best sets of one server given the others, for each of several placements [B, N]."""
+        sets = np.arange(1 << self.layer.experts)
+        count = np.bitwise_count(sets)
+        cost = np.where(count <= self.layer.most[server], price * count, np.inf)
+        value = np.broadcast_to(-cost, (len(held), len(sets))).copy()
+        for g in np.flatnonzero(self.layer.terms.server_sets[:, server]).tolist():
+            near = self.layer.terms.server_sets[g].copy()
+            near[server] = False
+            others = np.bitwise_or.reduce(held[:, near], axis=1)
+            value += self._table[g][others[:, None] | sets]
+        # The first of equal values, so a set without useless experts among neighbours.
+        best: IntArray = value.argmax(axis=1)
+        return best
+
+    def _climb(self, prices: FloatArray, cached: BoolArray) -> BoolArray:
+        """Climb from one start, each response by a minimum cut."""
+        terms, E = self.layer.terms, self.layer.experts
+        near = np.ones((len(terms.server_sets), E + 1), dtype=np.bool_)
+        for _ in range(_ROUNDS):
+            before = cached.copy()
+            for n in range(self.layer.servers):
+                own = cached[n].copy()
+                cached[n] = False
+                near[:, :-1] = terms.server_sets @ cached
+                mine = np.flatnonzero(terms.server_sets[terms.server_set, n])
+                members = terms.expert_sets[terms.expert_set[mine]]
+                lacks = ~near[terms.server_set[mine, None], members]
+                open_ = lacks.any(axis=1)
+                experts = np.where(lacks, members, -1)[open_].astype(np.int64)
+                best = best_set(experts, terms.weight_s[mine[open_]], E, float(prices[n]))
+                cached[n] = best if best.sum() <= self.layer.most[n] else own
+            if np.array_equal(cached, before):
+                break
+        return cached
+
+
+def gain_tables(terms: Terms) -> FloatArray:
+    """Gain of each server set's terms from each set of experts, as bits; [G, 2**E]."""
+    E = terms.items
+    inside = terms.expert_sets < E
+    bits = np.where(inside, np.left_shift(1, np.where(inside, terms.expert_sets, 0)), 0)
+    cell = (terms.server_set << E) + np.bitwise_or.reduce(bits, axis=1)[terms.expert_set]
+    table = sums(cell, terms.weight_s, len(terms.server_sets) << E)
+    for bit in range(E):
+        halves = table.reshape(-1, 2, 1 << bit)
+        halves[:, 1] += halves[:, 0]
+    return table.reshape(-1, 1 << E)

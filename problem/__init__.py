@@ -1,0 +1,1 @@
+"""What an instance, a placement and a solution are, and what a placement is worth."""

@@ -1,0 +1,204 @@
+"""A solved instance: placement, value, bound, status, and its file, version 1."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from .errors import InputError
+from .files import check_header, decode, read_bytes, write_bytes
+
+FORMAT = "expertcache/solution"
+
+#: A proof holds up to this share of the largest possible saving, and what rounding may add to it
+#: as a share of the latency.
+PROOF_TOLERANCE = 1e-6
+ROUNDING = 1e-9
+
+
+class Status(StrEnum):
+    """What is in hand."""
+
+    OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
+    NONE = "none"
+
+
+class StoppedBy(StrEnum):
+    """Why a method stopped."""
+
+    PROOF = "proof"
+    TIME = "time"
+    NODES = "nodes"
+    GAP = "gap"
+    FINISHED = "finished"
+    INFEASIBLE = "infeasible"
+    ERROR = "error"
+
+
+_NonNegative = Annotated[float, msgspec.Meta(ge=0)]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Result of one method on one instance.
+
+    Attributes
+    ----------
+    instance, method : str
+        Names of the instance and of the method.
+    options : dict
+        Options given to the method.
+    seed : int or None
+        Seed, None where nothing is random.
+    status : Status
+        What is in hand.
+    stopped_by : StoppedBy
+        Why the method stopped.
+    latency_s, latency_empty_s, saving_s : float
+        Values of the evaluator, in seconds; None without a placement, but for the second.
+    bound_latency_s : float or None
+        Lower bound on the latency of every placement.
+    gap : float or None
+        ``latency_s / bound_latency_s - 1``.
+    seconds : float
+        Wall time.
+    placement : list of [server, model, layer, expert]
+    meta : dict
+        What else the method tells.
+    """
+
+    instance: str
+    method: str
+    status: Status
+    stopped_by: StoppedBy
+    latency_s: float | None
+    latency_empty_s: float
+    saving_s: float | None
+    bound_latency_s: float | None
+    gap: float | None
+    seconds: float
+    placement: list[list[int]]
+    options: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def certified_ratio(self) -> float | None:
+        """Saving as a share of the largest that the bound leaves open; None without a bound."""
+        if self.saving_s is None or self.bound_latency_s is None:
+            return None
+        most = self.latency_empty_s - self.bound_latency_s
+        return self.saving_s / most if most > 0 else 1.0
+
+    def summary(self) -> str:
+        """Return a few lines for a person."""
+        rows = [
+            ("instance", self.instance),
+            ("method", self.method),
+            ("status", f"{self.status} (stopped by: {self.stopped_by})"),
+            ("latency without cache", _seconds(self.latency_empty_s)),
+            ("latency", _seconds(self.latency_s)),
+            ("saving", _seconds(self.saving_s)),
+            ("lower bound on latency", _seconds(self.bound_latency_s)),
+            ("gap", "unknown" if self.gap is None else f"{100 * self.gap:.4g} %"),
+            ("share of best saving", _at_least(self.certified_ratio)),
+            ("  proven in advance", _promise(self.meta.get("guarantee"))),
+            ("cached experts", str(len(self.placement))),
+            ("time", f"{self.seconds:.3g} s"),
+        ]
+        return "\n".join(f"{name:<23} {value}" for name, value in rows)
+
+
+def latency_gap(latency_s: float | None, bound_latency_s: float | None) -> float | None:
+    """``latency_s / bound_latency_s - 1``, 0 where both agree, None where it means nothing."""
+    if latency_s is None or bound_latency_s is None:
+        return None
+    if latency_s == bound_latency_s:
+        return 0.0
+    gap = latency_s / bound_latency_s - 1 if bound_latency_s > 0 else math.inf
+    return gap if math.isfinite(gap) else None
+
+
+def closes(latency_s: float, bound_latency_s: float, latency_empty_s: float) -> bool:
+    """Whether a bound proves a latency optimal."""
+    room = PROOF_TOLERANCE * (latency_empty_s - bound_latency_s) + ROUNDING * latency_empty_s
+    return latency_s - bound_latency_s <= room
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    format: str
+    version: int
+    instance: str
+    method: str
+    status: Status
+    stopped_by: StoppedBy
+    latency_empty_s: _NonNegative
+    seconds: _NonNegative
+    placement: list[tuple[int, int, int, int]]
+    latency_s: _NonNegative | None = None
+    saving_s: float | None = None
+    bound_latency_s: float | None = None
+    gap: float | None = None
+    options: dict[str, Any] = {}
+    seed: int | None = None
+    meta: dict[str, Any] = {}
+
+
+def solution_bytes(solution: Solution) -> bytes:
+    """Content of the (uncompressed) solution file."""
+    names = (
+        "instance", "method", "options", "seed", "status", "stopped_by", "latency_s",
+        "latency_empty_s", "saving_s", "bound_latency_s", "gap", "seconds", "placement", "meta",
+    )  # fmt: skip
+    values = {name: getattr(solution, name) for name in names}
+    return msgspec.json.encode({"format": FORMAT, "version": 1} | values) + b"\n"
+
+
+def write_solution(solution: Solution, path: str | Path) -> None:
+    """Write a solution to a ``.json`` or ``.json.gz`` file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    write_bytes(path, solution_bytes(solution))
+
+
+def read_solution(path: str | Path) -> Solution:
+    """Read a solution; its placement is checked against an instance by `Placement.from_rows`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or breaks the format; the message names the field and the row.
+    """
+    data = read_bytes(path)
+    check_header(path, data, FORMAT)
+    file = decode(path, data, _File)
+    if file.status is Status.NONE and file.placement:
+        raise InputError(f"{path}: placement: must be empty where status is none")
+    values = {name: getattr(file, name) for name in file.__struct_fields__[2:]}
+    return Solution(**values | {"placement": [list(row) for row in file.placement]})
+
+
+def _at_least(share: float | None) -> str:
+    # Rounded down: what is printed must be true.
+    return "unknown" if share is None else f"at least {math.floor(1e4 * share) / 100:g} %"
+
+
+def _promise(guarantee: object) -> str:
+    if not isinstance(guarantee, dict):
+        return "unknown"
+    because, ratio = guarantee.get("because"), guarantee.get("ratio")
+    return f"{_at_least(ratio) if ratio else 'nothing'} ({because})"
+
+
+def _seconds(value: float | None) -> str:
+    return "none" if value is None else f"{value:.9g} s"

@@ -1,0 +1,1 @@
+"""The best answer of one server, given what all others cache."""

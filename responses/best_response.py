@@ -1,0 +1,91 @@
+"""The best cache of one server, given what all others cache."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..problem.demand import Demand
+from ..problem.instance import BoolArray, FloatArray, Instance
+from .envelope_profile import envelope_profiles
+from .layer_knapsack import Combine, split_capacity
+from .profile import Profiles, layer_terms
+from .subset_profile import MAX_EXPERTS, subset_profiles
+
+
+class Response(NamedTuple):
+    """A server's cache.
+
+    Attributes
+    ----------
+    cached : bool array [I]
+    gain_s : float
+        Saving that it adds to the other servers, in seconds.
+    upper_s : float
+        At least the gain of every cache of this server.
+    """
+
+    cached: BoolArray
+    gain_s: float
+    upper_s: float
+
+
+def best_response(
+    instance: Instance,
+    demand: Demand,
+    server: int,
+    table: FloatArray,
+    combine: Combine,
+) -> Response:
+    """Solve one server, given the latencies without it.
+
+    The gain separates over the layers. The profile of a layer is its best gain from k experts;
+    `combine` splits the capacity over the layers.
+
+    Parameters
+    ----------
+    instance : Instance
+    demand : Demand
+    server : int
+    table : float array [U, I + 1]
+        Latency of each item without this server; see `latency_table_s`.
+    combine : Combine
+        How the profiles of one model's layers become its profile by count.
+
+    Returns
+    -------
+    Response
+        Optimal where all profiles are exact: then both gains agree.
+    """
+    profiles = [_profiles(instance, demand, server, m, table) for m in range(len(instance.models))]
+    sizes = [model.expert_bytes for model in instance.models]
+    capacity = int(instance.capacity_bytes[server])
+    split = split_capacity([p.gain_s for p in profiles], sizes, capacity, combine)
+    if all(p.exact for p in profiles):
+        upper = split.value / combine.share
+    else:
+        upper = split_capacity([p.upper_s for p in profiles], sizes, capacity, combine).value
+        upper /= combine.share
+    chosen = [
+        profile.members[np.arange(len(count)), count]
+        for profile, count in zip(profiles, split.counts, strict=True)
+    ]
+    cached = np.concatenate([members.ravel() for members in chosen])
+    return Response(cached, split.value, upper)
+
+
+def take_in(instance: Instance, table: FloatArray, server: int, cached: BoolArray) -> None:
+    """Lower a latency table by what a server caches, in place."""
+    held = np.flatnonzero(cached)
+    reach = instance.server_latency_s[:, server][:, instance.item_model[held]]
+    table[:, held] = np.minimum(table[:, held], reach)
+
+
+def _profiles(
+    instance: Instance, demand: Demand, server: int, model: int, table: FloatArray
+) -> Profiles:
+    spec = instance.models[model]
+    terms = layer_terms(instance, demand, server, model, table)
+    make = subset_profiles if spec.experts <= MAX_EXPERTS else envelope_profiles
+    return make(terms, spec.layers, spec.experts)

@@ -1,0 +1,1 @@
+"""Gap studies: cells, where they run, their results; replay of recorded tokens."""

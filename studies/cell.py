@@ -1,0 +1,110 @@
+"""One cell of a study: make the instance, solve it, say what came out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..guarantees import Facts, Guarantee
+from ..instances.recipe import Recipe
+from ..method import Limits
+from ..problem.errors import UnsupportedError
+from ..problem.evaluate import latency_empty_s
+from ..problem.instance import Instance
+from ..problem.solution import Solution, Status
+from ..solver import a_priori, solve
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """What is to be solved; small, so that it can be sent anywhere.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    method : str
+        A name of `METHODS`, or ``lp`` for the bound alone.
+    options : dict
+    seed : int
+    time_limit_s : float
+    """
+
+    recipe: Recipe
+    method: str
+    options: dict[str, Any]
+    seed: int
+    time_limit_s: float
+
+
+class Answer(NamedTuple):
+    """What came out of a cell.
+
+    Attributes
+    ----------
+    solution : Solution or None
+        None after an error.
+    sizes : dict
+        Of the instance.
+    guarantee : Guarantee or None
+        What is proven in advance.
+    error : str
+    """
+
+    solution: Solution | None
+    sizes: Mapping[str, Any]
+    guarantee: Guarantee | None = None
+    error: str = ""
+
+
+def perform(cell: Cell) -> Answer:
+    """Solve a cell."""
+    instance, facts = _instance(msgspec.json.encode(cell.recipe))
+    limits = Limits(time_s=cell.time_limit_s)
+    if cell.method == "lp":
+        return Answer(_lp_bound(instance, limits), _sizes(instance))
+    try:
+        solution = solve(instance, cell.method, limits=limits, seed=cell.seed, options=cell.options)
+    except UnsupportedError as error:
+        return Answer(None, _sizes(instance), error=str(error))
+    return Answer(solution, _sizes(instance), a_priori(solution, facts))
+
+
+@functools.lru_cache(maxsize=1)
+def _instance(recipe: bytes) -> tuple[Instance, Facts]:
+    """Make an instance once for all cells in a row that use it."""
+    instance = msgspec.json.decode(recipe, type=Recipe).make()
+    return instance, Facts(instance)
+
+
+def _lp_bound(instance: Instance, limits: Limits) -> Solution:
+    from ..formulations.lp_bound import lp_bound
+
+    bound = lp_bound(instance, limits=limits)
+    return Solution(
+        instance=instance.name,
+        method="lp",
+        status=Status.NONE,
+        stopped_by=bound.stopped_by,
+        latency_s=None,
+        latency_empty_s=latency_empty_s(instance),
+        saving_s=None,
+        bound_latency_s=bound.bound_latency_s,
+        gap=None,
+        seconds=bound.seconds,
+        placement=[],
+    )
+
+
+def _sizes(instance: Instance) -> dict[str, Any]:
+    return {
+        "latency_empty_s": latency_empty_s(instance),
+        "models": "+".join(model.name for model in instance.models),
+        "servers": instance.servers,
+        "users": instance.users,
+        "layers": sum(model.layers for model in instance.models),
+        "experts": instance.items,
+        "top_k": instance.top_k,
+        "requests": len(instance.requests),
+    }

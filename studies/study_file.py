@@ -1,0 +1,189 @@
+"""A study in a TOML file, and the same from the words of a command line."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..instances.recipe import Generated, Recipe, Recorded, file_sum, stored
+from ..instances.scenario import Scenario
+from ..instances.suites import SUITES
+from ..problem.errors import InputError
+from ..problem.files import read_bytes
+from .study import Choice, Reference, Study
+
+#: Files of a recorded trace.
+_FILES = ("trace", "sequences", "sites", "points")
+
+
+class Trace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Files of a recorded trace, and what to keep of it."""
+
+    trace: str
+    sites: str
+    points: str
+    sequences: str | None = None
+    sets: int | None = None
+
+
+class StudyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a study is made from.
+
+    Attributes
+    ----------
+    methods : tuple of str or Choice
+    instances : tuple of str
+        Suites and instance files.
+    scenario : tuple of dict
+        Fields of `Scenario` to generate instances from, and: ``name``, for tables and pictures;
+        ``trace``, a `Trace` to take the requests from.
+    sweep : dict
+        Fields of `Scenario` with the values they take: every scenario with every combination.
+    instance_seeds : tuple of int
+        Seeds of the generated instances.
+    seeds : tuple of int
+        Seeds of the methods.
+    time_limit_s, memory_mb, reference
+        See `Study`.
+    """
+
+    methods: tuple[str | Choice, ...]
+    instances: tuple[str, ...] = ()
+    scenario: tuple[dict[str, Any], ...] = ()
+    sweep: dict[str, tuple[Any, ...]] = {}
+    instance_seeds: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = (0,)
+    time_limit_s: float = 60.0
+    memory_mb: int | None = None
+    reference: Reference = "milp"
+
+
+def read_study(path: str | Path) -> Study:
+    """Read a study; paths in it are relative to its folder.
+
+    Raises
+    ------
+    InputError
+        If the file is no valid study.
+    """
+    path = Path(path)
+    try:
+        table = tomllib.loads(read_bytes(path).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not TOML ({error})") from None
+    try:
+        file = msgspec.convert(table, StudyFile)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path}: {error}") from None
+    return make_study(file, path.parent, f"expertcache study {path.name} --output DIR")
+
+
+def study_of_words(words: Mapping[str, Any], arguments: Sequence[str]) -> Study:
+    """Make a study from a command line's words; values may be strings.
+
+    Parameters
+    ----------
+    words : mapping
+        Fields of `StudyFile`.
+    arguments : sequence of str
+        The command line itself, for the report.
+    """
+    if "methods" not in words:
+        raise InputError("study: --methods is missing")
+    try:
+        file = msgspec.convert(words, StudyFile)
+    except msgspec.ValidationError as error:
+        raise InputError(f"study: {error}") from None
+    return make_study(file, Path(), shlex.join(["expertcache", *arguments]))
+
+
+def make_study(file: StudyFile, folder: Path, command: str) -> Study:
+    """Make a study.
+
+    Parameters
+    ----------
+    file : StudyFile
+    folder : Path
+        Paths are relative to it.
+    command : str
+        How to run it again.
+    """
+    if not file.scenario and (file.sweep or file.instance_seeds != (0,)):
+        raise InputError("study: sweep and instance_seeds need a scenario")
+    recipes: list[Recipe] = []
+    for name in file.instances:
+        if name in SUITES:
+            recipes += SUITES[name].recipes
+        elif os.path.isfile(folder / name):  # noqa: PTH113 - Path.is_file raises on overlong names
+            recipes.append(stored(folder / name))
+        else:
+            raise InputError(f"{name}: neither a file nor a suite ({', '.join(SUITES)})")
+    sums: dict[str, str] = {}
+    for number, fields in enumerate(file.scenario):
+        recipes += _of_scenario(fields, number, file, folder, sums)
+    choices = tuple(Choice(m) if isinstance(m, str) else m for m in file.methods)
+    return Study(
+        recipes=tuple(recipes),
+        choices=choices,
+        seeds=file.seeds,
+        time_limit_s=file.time_limit_s,
+        memory_mb=file.memory_mb,
+        reference=file.reference,
+        command=command,
+    )
+
+
+def _of_scenario(
+    given: Mapping[str, Any], number: int, file: StudyFile, folder: Path, sums: dict[str, str]
+) -> Iterator[Recipe]:
+    fields = dict(given)
+    group = str(fields.pop("name", f"scenario-{number + 1}"))
+    trace = fields.pop("trace", None)
+    files = {}
+    if trace is not None:
+        try:
+            wanted = msgspec.convert(trace, Trace)
+        except msgspec.ValidationError as error:
+            raise InputError(f"scenario {group}: trace: {error}") from None
+        named = {name: getattr(wanted, name) for name in _FILES}
+        files = {name: str(folder / path) for name, path in named.items() if path is not None}
+        for path in files.values():
+            sums.setdefault(path, file_sum(path))
+    for values, seed in itertools.product(_combinations(file.sweep), file.instance_seeds):
+        changed = fields | values
+        try:
+            scenario = Scenario().replace(**changed)
+        except InputError as error:
+            raise InputError(f"scenario {group}: {error}") from None
+        # The values as they are understood: "0.10" from a command line is 0.1.
+        values = {field: msgspec.to_builtins(getattr(scenario, field)) for field in values}
+        changed = {field: msgspec.to_builtins(getattr(scenario, field)) for field in changed}
+        labels = {"scenario": group, **{f"sweep_{k}": _text(v) for k, v in values.items()}}
+        parts = [group, *(f"{k}={_text(v)}" for k, v in values.items()), f"s{seed}"]
+        name = " ".join(parts)
+        if files:
+            hashes = {key: sums[path] for key, path in files.items()}
+            yield Recorded(name, files, hashes, changed, seed, wanted.sets, labels)
+        else:
+            yield Generated(name, changed, seed, labels)
+
+
+def _combinations(sweep: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    for field, values in sweep.items():
+        if not values:
+            raise InputError(f"sweep: {field} has no values")
+    return [dict(zip(sweep, values, strict=True)) for values in itertools.product(*sweep.values())]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return "+".join(map(_text, value))
+    return f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value)
