@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .formulations.bound import Bound, bound
     from .instances.generate import generate
     from .instances.scenario import Scenario
     from .method import Limits, Method, Outcome
@@ -16,11 +15,10 @@ if TYPE_CHECKING:
     from .problem.instance_file import read_instance, write_instance
     from .problem.placement import Placement
     from .problem.solution import Solution, Status, StoppedBy, read_solution, write_solution
-    from .solver import solve
+    from .solver import bound, solve
 
 # Imported on first use, so that the command line's help needs no NumPy.
 _HOME = {
-    "Bound": "formulations.bound",
     "Evaluation": "problem.evaluate",
     "InputError": "problem.errors",
     "Instance": "problem.instance",
@@ -35,7 +33,7 @@ _HOME = {
     "Status": "problem.solution",
     "StoppedBy": "problem.solution",
     "UnsupportedError": "problem.errors",
-    "bound": "formulations.bound",
+    "bound": "solver",
     "evaluate": "problem.evaluate",
     "generate": "instances.generate",
     "read_instance": "problem.instance_file",
@@ -46,7 +44,6 @@ _HOME = {
 }
 
 __all__ = [
-    "Bound",
     "Evaluation",
     "InputError",
     "Instance",

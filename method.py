@@ -120,6 +120,10 @@ class Method:
     guarantee : callable, optional
         ``guarantee(facts, solution) -> Guarantee``: what is proven about a placement that the
         method made; see `expertcache.guarantees`.
+    bound : callable, optional
+        ``bound(instance, *, limits) -> Outcome`` without a placement: nothing but the method's
+        bound, as good as the limits allow. `StoppedBy.PROOF` says that no more time would make it
+        better. It may take ``progress`` like `run`.
     """
 
     name: str
@@ -128,6 +132,12 @@ class Method:
     unsupported: Callable[[Instance], str | None] = lambda _: None
     uses_seed: bool = False
     guarantee: Callable[[Facts, Solution], Guarantee] = lambda *_: no_guarantee("none is known")
+    bound: Callable[..., Outcome] | None = None
+
+    @property
+    def places(self) -> bool:
+        """Whether it makes placements, and is not a bound alone."""
+        return self.run is not self.bound
 
     def parameters(self) -> Mapping[str, inspect.Parameter]:
         """Keyword arguments of `run`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -31,6 +32,7 @@ METHODS = {
     "popularity": "heuristics.popularity",
     "random": "heuristics.random",
     "cloud-only": "heuristics.cloud_only",
+    "lp": "formulations.lp_bound",
 }
 
 
@@ -106,6 +108,62 @@ def solve(
     outcome = chosen.run(instance, **arguments)
     seconds = time.perf_counter() - began
     return _solution(instance, chosen, outcome, dict(options or {}), seed, seconds)
+
+
+def bound(
+    instance: Instance,
+    method: str | Method = "lp",
+    *,
+    limits: Limits | None = None,
+    progress: bool = False,
+) -> Solution:
+    """Bound the latency of every placement from below.
+
+    Parameters
+    ----------
+    instance : Instance
+    method : str or Method
+        One that has a bound of its own: ``lp``, ``decomposition``.
+    limits : Limits, optional
+        Time, and threads: for ``decomposition`` the number of processes.
+    progress : bool
+        Show progress on stderr if that is a terminal.
+
+    Returns
+    -------
+    Solution
+        Without a placement. ``stopped_by`` is `StoppedBy.PROOF` where the bounding problem was
+        solved to its end; a bound from where it stopped is valid, too.
+
+    Raises
+    ------
+    InputError
+        If the method is unknown or has no bound.
+    UnsupportedError
+        If the method cannot treat the instance.
+    """
+    chosen = find_method(method) if isinstance(method, str) else method
+    run = bound_of(chosen)
+    arguments: dict[str, Any] = {"limits": limits or Limits()}
+    if "progress" in inspect.signature(run).parameters:
+        arguments["progress"] = progress
+    began = time.perf_counter()
+    outcome = run(instance, **arguments)
+    return _solution(instance, chosen, outcome, {}, 0, time.perf_counter() - began)
+
+
+def bound_of(method: Method) -> Callable[..., Outcome]:
+    """Return a method's bound.
+
+    Raises
+    ------
+    InputError
+        If it has none; the message lists the methods that have one.
+    """
+    if method.bound is None:
+        known = [name for name in METHODS if find_method(name).bound is not None]
+        raise InputError(f"{method.name} has no bound of its own; these have: {', '.join(known)}")
+    return method.bound
 
 
 def with_bound(solution: Solution, bound_latency_s: float) -> Solution:

@@ -13,7 +13,7 @@ import argparse
 from dataclasses import replace
 
 import numpy as np
-from expertcache.formulations.bound import bound
+from expertcache import bound
 from expertcache.instances.generate import generate
 from expertcache.instances.scenario import Scenario
 from expertcache.method import Limits
@@ -45,7 +45,7 @@ def report(instance: Instance, limits: Limits) -> None:
     assert found.saving_s is not None
     assert found.bound_latency_s is not None
     empty = found.latency_empty_s
-    for row in certified.log:
+    for row in certified.meta["log"]:
         left = 1 - quick.saving_s / (empty - row["bound_latency_s"])
         print(f"  bound after {row['seconds']:6.1f} s: successive within {left:.3%}")
     most = empty - max(found.bound_latency_s, certified.bound_latency_s)
@@ -53,7 +53,7 @@ def report(instance: Instance, limits: Limits) -> None:
         assert solution.saving_s is not None
         left = 1 - solution.saving_s / most
         print(f"  {solution.method} in {solution.seconds:.1f} s: gap of the saving {left:.3%}")
-    print(f"  layers {certified.pricing}", flush=True)
+    print(f"  layers {certified.meta['pricing']}", flush=True)
 
 
 def main() -> None:

@@ -16,7 +16,14 @@ from ..problem.files import check_writable, write_bytes
 from ..problem.instance import Instance
 from ..problem.instance_file import read_instance, write_instance
 from ..problem.placement import Placement
-from ..problem.solution import Solution, Status, read_solution, solution_bytes, write_solution
+from ..problem.solution import (
+    Solution,
+    Status,
+    StoppedBy,
+    read_solution,
+    solution_bytes,
+    write_solution,
+)
 
 if TYPE_CHECKING:
     from ..instances.trace_split import Part
@@ -150,13 +157,15 @@ def solve(
 ) -> int:
     """Solve an instance."""
     from ..method import Limits
-    from ..solver import find_method
+    from ..solver import bound_of, find_method
     from ..solver import solve as run
 
     # Everything that can be wrong is looked at before the work begins.
     chosen = find_method(method)
     options = _pairs(option, "option")
     chosen.options(options)
+    if bound is not None:
+        bound_of(find_method(bound))
     limits = Limits(_seconds(time_limit), node_limit, gap, threads)
     if output is not None:
         check_writable(output)
@@ -184,11 +193,12 @@ def _certified(
     """Add what is proven in advance, and a bound where one is wanted."""
     from ..guarantees import Facts
     from ..solver import a_priori, with_bound
+    from ..solver import bound as bound_by
 
     if bound is not None:
-        from ..formulations.bound import bound as bound_of
-
-        solution = with_bound(solution, bound_of(instance, bound, limits=limits).bound_latency_s)
+        found = bound_by(instance, bound, limits=limits).bound_latency_s
+        assert found is not None
+        solution = with_bound(solution, found)
     promise = a_priori(solution, Facts(instance))
     return dataclasses.replace(solution, meta=solution.meta | {"guarantee": promise._asdict()})
 
@@ -237,20 +247,32 @@ def evaluate(instance: str, solution: str, json: bool) -> int:
 
 def bound(instance: str, method: str, time_limit: float | None, threads: int, json: bool) -> int:
     """Lower bound on the latency of every placement."""
-    from ..formulations.bound import bound as bound_of
     from ..method import Limits
+    from ..solver import bound as bound_by
+    from ..solver import bound_of, find_method
 
+    chosen = find_method(method)
+    bound_of(chosen)
     limits = Limits(_seconds(time_limit), threads=threads)
-    result = bound_of(read_instance(instance), method, limits=limits, progress=True)
+    found = bound_by(read_instance(instance), chosen, limits=limits, progress=True)
+    complete = found.stopped_by is StoppedBy.PROOF
+    result = {
+        "method": found.method,
+        "bound_latency_s": found.bound_latency_s,
+        "status": "complete" if complete else "feasible",
+        "stopped_by": found.stopped_by,
+        "seconds": found.seconds,
+        **found.meta,
+    }
     if json:
         _print_json(result)
-    else:
-        _print(f"lower bound on latency  {result.bound_latency_s:.9g} s")
-        _print(f"status                  {result.status} (stopped by: {result.stopped_by})")
-        if result.pricing:
-            layers = ", ".join(f"{count} {name}" for name, count in result.pricing.items())
-            _print(f"layers                  {layers}")
-        _print(f"time                    {result.seconds:.3g} s")
+        return 0
+    _print(f"lower bound on latency  {found.bound_latency_s:.9g} s")
+    _print(f"status                  {result['status']} (stopped by: {found.stopped_by})")
+    if pricing := found.meta.get("pricing"):
+        layers = ", ".join(f"{count} {name}" for name, count in pricing.items())
+        _print(f"layers                  {layers}")
+    _print(f"time                    {found.seconds:.3g} s")
     return 0
 
 

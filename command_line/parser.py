@@ -9,11 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from ..linear.quiet import reserve_stdout
+
 #: Exit statuses.
 DONE, BAD_INPUT, NO_SOLUTION = 0, 2, 3
-
-#: Bounds by name; looked up in `formulations.bound`.
-_BOUNDS = ("lp", "decomposition")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,6 +35,7 @@ class _Version(argparse.Action):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     if arguments is None:
+        reserve_stdout()
         # A solver does not return to Python for a long time: let Ctrl-C end the process at once.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     parsed = vars(_parser().parse_args(arguments))
@@ -139,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     solve.add_argument("--seed", type=int, default=0)
     solve.add_argument("--start", metavar="SOLUTION", help="placement to begin with")
-    solve.add_argument("--bound", choices=_BOUNDS, help="also bound the latency by this method")
+    solve.add_argument("--bound", metavar="METHOD", help="and a bound: lp or decomposition")
     solve.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", help="option of the method"
     )
@@ -155,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
 
     bound = command(groups, "bound", "bound", "lower bound on the latency of every placement")
     bound.add_argument("instance", metavar="INSTANCE")
-    bound.add_argument("--method", choices=_BOUNDS, default="lp")
+    bound.add_argument("--method", default="lp", help="lp (default) or decomposition")
     _add_limits(bound)
     _add_json(bound)
 

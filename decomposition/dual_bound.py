@@ -1,20 +1,19 @@
-"""Bound `decomposition`: the Lagrangian dual of the capacities."""
+"""The bound of method `decomposition`: the Lagrangian dual of the capacities."""
 
 from __future__ import annotations
 
 import sys
 import time
 
-from ..formulations.bound import Bound
 from ..heuristics.successive import successive
-from ..method import Limits
+from ..method import Limits, Outcome
 from ..problem.evaluate import latency_empty_s
 from ..problem.instance import Instance
-from ..problem.solution import Status, StoppedBy
+from ..problem.solution import StoppedBy
 from .rounds import Decomposition, Round
 
 
-def decomposition_bound(instance: Instance, *, limits: Limits, progress: bool = False) -> Bound:
+def dual_bound(instance: Instance, *, limits: Limits, progress: bool = False) -> Outcome:
     """Bound the latency by `Decomposition`, starting from the columns of `successive`.
 
     Every certified round is a bound of its own; the best one counts.
@@ -46,14 +45,11 @@ def decomposition_bound(instance: Instance, *, limits: Limits, progress: bool = 
                 }
             )
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
-    return Bound(
-        method="decomposition",
-        bound_latency_s=latency_bound(empty, decomposition.bound_s),
-        status=Status.OPTIMAL if decomposition.converged else Status.FEASIBLE,
-        stopped_by=StoppedBy.PROOF if decomposition.converged else stopped_by,
-        seconds=time.perf_counter() - began,
-        pricing=decomposition.pricing,
-        log=log,
+    return Outcome(
+        None,
+        StoppedBy.PROOF if decomposition.converged else stopped_by,
+        latency_bound(empty, decomposition.bound_s),
+        {"pricing": decomposition.pricing, "log": log},
     )
 
 

@@ -43,7 +43,7 @@ def exact(
         Show progress on stderr if that is a terminal.
     """
     if instance.top_k == 1:
-        return milp(instance, limits=limits, seed=seed, start=start, progress=progress)
+        return milp(instance, limits=limits, seed=seed, start=start)
     deadline = limits.deadline()
     part = dataclasses.replace(limits, time_s=deadline.part(_DECOMPOSITION_SHARE).remaining_s())
     first = price_and_round(instance, limits=part, seed=seed, start=start, progress=progress)
@@ -55,7 +55,7 @@ def exact(
         return first
     rest = dataclasses.replace(limits, time_s=deadline.remaining_s())
     try:
-        second = milp(instance, limits=rest, seed=seed, start=first.placement, progress=progress)
+        second = milp(instance, limits=rest, seed=seed, start=first.placement)
     except UnsupportedError:
         # Too large to be written down.
         return first

@@ -15,7 +15,7 @@ from ..problem.evaluate import latency_empty_s
 from ..problem.instance import BoolArray, Instance
 from ..problem.placement import Placement
 from ..problem.solution import StoppedBy, closes, latency_gap
-from .dual_bound import latency_bound, show
+from .dual_bound import dual_bound, latency_bound, show
 from .rounds import Decomposition
 
 #: Shares of the time left: for the bound; for one restricted master problem, and for a climb; for
@@ -216,5 +216,5 @@ class _Rounding:
 
 METHOD = Method(
     "decomposition", "columns of the layer decomposition, with its bound (any K)", price_and_round,
-    guarantee=guarantee,
+    guarantee=guarantee, bound=dual_bound,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from ..linear.quiet import discard_stdout
 from ..method import Deadline, Limits
 from ..problem.instance import BoolArray, FloatArray, Instance
 from ..problem.layers import Layer, split_layers
@@ -359,6 +360,7 @@ def _workers(layers: list[Layer], threads: int) -> Iterator[_Run]:
 def _begin(layers: dict[int, Layer]) -> None:
     # Ctrl-C ends a worker without a word; the main process says what there is to say.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    discard_stdout()
     _WORK.update((number, LayerPricing(layer)) for number, layer in layers.items())
 
 

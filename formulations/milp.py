@@ -46,7 +46,6 @@ def milp(
     effort: float = 0.0,
     reliable: int = 1,
     start: Placement | None = None,
-    progress: bool = False,
 ) -> Outcome:
     """Solve an explicit mixed-integer model with HiGHS.
 
@@ -74,8 +73,6 @@ def milp(
         HiGHS' own default.
     start : Placement, optional
         A feasible placement for HiGHS to begin with.
-    progress : bool
-        Show HiGHS' log on stderr if that is a terminal.
 
     Returns
     -------
@@ -119,7 +116,6 @@ def milp(
         limits=dataclasses.replace(limits, time_s=deadline.remaining_s()),
         seed=seed,
         start=None if start is None else _column_values(placed, start),
-        progress=progress,
         options={
             "presolve": "choose" if presolve else "off",
             "mip_heuristic_effort": effort,

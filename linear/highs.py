@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import highspy
@@ -15,6 +13,7 @@ import numpy as np
 from ..method import Deadline, Limits
 from ..problem.instance import BoolArray, FloatArray
 from ..problem.solution import StoppedBy
+from .quiet import silenced
 
 #: The costs are scaled to this sum, so that HiGHS' absolute tolerances of 1e-6 are 1e-10 of it.
 _COST_SUM = 1e4
@@ -108,7 +107,6 @@ def run_highs(
     seed: int = 0,
     relax: bool = False,
     start: Mapping[int, float] | None = None,
-    progress: bool = False,
     options: Mapping[str, object] | None = None,
 ) -> HighsResult:
     """Solve with HiGHS.
@@ -122,8 +120,6 @@ def run_highs(
         Solve the linear relaxation.
     start : mapping, optional
         Values of some columns, by column number; HiGHS completes them.
-    progress : bool
-        Show HiGHS' log on stderr if that is a terminal.
     options : mapping, optional
         Further options of HiGHS, by name.
 
@@ -134,8 +130,7 @@ def run_highs(
     scale = min(_COST_SUM / max(float(np.abs(linear.cost).sum()), 1e-300), 1e300)
     # The number of threads is fixed by a process' first solve, unless the scheduler is reset.
     highspy.Highs.resetGlobalScheduler(True)
-    solver = highspy.Highs()
-    _set_options(solver, limits, seed, progress, options or {})
+    solver = _new_solver(limits, seed, options or {})
     _check(solver.passModel(_lp(linear, scale, relax)), "passing the model")
     if start:
         index = np.fromiter(start, dtype=np.int32)
@@ -225,22 +220,15 @@ class GrowingLp:
 
 
 def _simplex() -> highspy.Highs:
-    solver = highspy.Highs()
-    _set_options(solver, Limits(), 0, False, {"solver": "simplex", "presolve": "off"})
-    return solver
+    return _new_solver(Limits(), 0, {"solver": "simplex", "presolve": "off"})
 
 
-def _set_options(
-    solver: highspy.Highs,
-    limits: Limits,
-    seed: int,
-    progress: bool,
-    further: Mapping[str, object],
-) -> None:
-    # HiGHS logs to stdout or to a file, and stdout belongs to results.
-    show = progress and sys.stderr.isatty() and Path("/dev/stderr").exists()
+def _new_solver(limits: Limits, seed: int, further: Mapping[str, object]) -> highspy.Highs:
+    # Newer versions print a banner before any option can be set.
+    with silenced():
+        solver = highspy.Highs()
     options: dict[str, object] = {
-        "output_flag": show,
+        "output_flag": False,
         "log_to_console": False,
         "threads": limits.threads,
         "random_seed": seed,
@@ -248,8 +236,6 @@ def _set_options(
         "mip_abs_gap": 0.0,
         **further,
     }
-    if show:
-        options["log_file"] = "/dev/stderr"
     if np.isfinite(limits.time_s):
         options["time_limit"] = limits.time_s
     if limits.nodes is not None:
@@ -257,6 +243,7 @@ def _set_options(
     for name, value in options.items():
         # HiGHS ignores a wrong option with nothing but this status.
         _check(solver.setOptionValue(name, value), f"option {name} = {value}")
+    return solver
 
 
 def _lp(linear: LinearModel, scale: float, relax: bool) -> highspy.HighsLp:

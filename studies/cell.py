@@ -14,7 +14,7 @@ from ..method import Limits
 from ..problem.errors import UnsupportedError
 from ..problem.evaluate import latency_empty_s
 from ..problem.instance import Instance
-from ..problem.solution import Solution, Status
+from ..problem.solution import Solution
 from ..solver import a_priori, solve
 
 
@@ -25,7 +25,7 @@ class Cell(msgspec.Struct, frozen=True):
     ----------
     recipe : Recipe
     method : str
-        A name of `METHODS`, or ``lp`` for the bound alone.
+        A name of `METHODS`.
     options : dict
     seed : int
     time_limit_s : float
@@ -62,8 +62,6 @@ def perform(cell: Cell) -> Answer:
     """Solve a cell."""
     instance, facts = _instance(msgspec.json.encode(cell.recipe))
     limits = Limits(time_s=cell.time_limit_s)
-    if cell.method == "lp":
-        return Answer(_lp_bound(instance, limits), _sizes(instance))
     try:
         solution = solve(instance, cell.method, limits=limits, seed=cell.seed, options=cell.options)
     except UnsupportedError as error:
@@ -76,25 +74,6 @@ def _instance(recipe: bytes) -> tuple[Instance, Facts]:
     """Make an instance once for all cells in a row that use it."""
     instance = msgspec.json.decode(recipe, type=Recipe).make()
     return instance, Facts(instance)
-
-
-def _lp_bound(instance: Instance, limits: Limits) -> Solution:
-    from ..formulations.lp_bound import lp_bound
-
-    bound = lp_bound(instance, limits=limits)
-    return Solution(
-        instance=instance.name,
-        method="lp",
-        status=Status.NONE,
-        stopped_by=bound.stopped_by,
-        latency_s=None,
-        latency_empty_s=latency_empty_s(instance),
-        saving_s=None,
-        bound_latency_s=bound.bound_latency_s,
-        gap=None,
-        seconds=bound.seconds,
-        placement=[],
-    )
 
 
 def _sizes(instance: Instance) -> dict[str, Any]:

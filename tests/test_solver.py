@@ -90,7 +90,7 @@ def test_gap():
 def test_an_instance_without_requests_or_servers_is_solved(random_instance):
     for changes in ({"rows": 0}, {"servers": 0}):
         instance = random_instance(1, **changes)
-        for method in METHODS:
+        for method in filter(lambda name: find_method(name).places, METHODS):
             solution = solve(instance, method)
             assert solution.saving_s == pytest.approx(0.0)
         assert solve(instance, "milp").status == "optimal"

@@ -6,15 +6,14 @@ from itertools import product
 
 import numpy as np
 import pytest
+from expertcache import bound
 from expertcache.command_line.parser import main
+from expertcache.decomposition import layer_search, layer_tree, pricing
 from expertcache.decomposition.layer_search import LayerSearch
 from expertcache.decomposition.layer_tree import good_placements as good_of_layer
 from expertcache.decomposition.master import PriceMaster
 from expertcache.decomposition.pricing import LayerPricing
 from expertcache.decomposition.rounds import Decomposition
-from expertcache.formulations import good_placements, layer_pricing
-from expertcache.formulations.bound import bound, find_bound
-from expertcache.heuristics import layer_search
 from expertcache.linear.coverage_program import coverage_lp
 from expertcache.linear.highs import run_highs
 from expertcache.method import Limits
@@ -42,7 +41,7 @@ def test_bound_is_never_above_the_optimum(seed, random_instance, brute_force_lat
     best = brute_force_latency(instance)
     decomposition = bound(instance, "decomposition")
     assert decomposition.bound_latency_s <= best * (1 + 1e-12)
-    assert (decomposition.status, decomposition.stopped_by) == ("optimal", "proof")
+    assert decomposition.stopped_by == "proof"
     # The maxima over whole placements of a layer are tighter than the relaxation.
     terms = coverage_terms(instance)
     relaxed = -run_highs(coverage_lp(instance, terms).linear, limits=Limits(), relax=True).bound
@@ -60,7 +59,7 @@ def test_bound_is_never_above_the_optimum(seed, random_instance, brute_force_lat
 def test_exact_goes_on_where_the_decomposition_leaves_a_gap(
     seed, random_instance, brute_force_latency, monkeypatch
 ):
-    monkeypatch.setattr(good_placements, "_EXPERTS", 0)
+    monkeypatch.setattr(layer_tree, "_EXPERTS", 0)
     instance = _instance(random_instance, seed)
     best = brute_force_latency(instance)
     assert bound(instance, "decomposition").bound_latency_s <= best * (1 + 1e-12)
@@ -127,9 +126,9 @@ def test_tree_stops(random_instance, monkeypatch):
 
     assert len(good().value_s) > 1
     assert good(1e-9) is None
-    monkeypatch.setattr(good_placements, "_PLACEMENTS", 0)
+    monkeypatch.setattr(layer_tree, "_PLACEMENTS", 0)
     assert good() is None
-    monkeypatch.setattr(good_placements, "_NODES", 1)
+    monkeypatch.setattr(layer_tree, "_NODES", 1)
     assert good() is None
 
 
@@ -137,21 +136,21 @@ def test_tree_stops(random_instance, monkeypatch):
 def test_bound_from_relaxed_layers_is_valid_and_says_so(
     seed, random_instance, brute_force_latency, monkeypatch
 ):
-    monkeypatch.setattr(layer_pricing, "EXACT_ROWS", -1)
-    monkeypatch.setattr(good_placements, "_EXPERTS", 0)
+    monkeypatch.setattr(pricing, "EXACT_ROWS", -1)
+    monkeypatch.setattr(layer_tree, "_EXPERTS", 0)
     instance = _instance(random_instance, seed)
     relaxed = bound(instance, "decomposition")
     assert relaxed.bound_latency_s <= brute_force_latency(instance) * (1 + 1e-12)
-    assert set(relaxed.pricing) <= {"exact", "lp"}
+    assert set(relaxed.meta["pricing"]) <= {"exact", "lp"}
 
 
 def test_every_round_is_a_bound_and_the_log_only_rises(random_instance):
     instance = random_instance(3, layers=8, experts=6, servers=3, rows=120, users=5)
     result = bound(instance, "decomposition")
-    known = [row["bound_latency_s"] for row in result.log]
+    known = [row["bound_latency_s"] for row in result.meta["log"]]
     assert known == sorted(known)
     assert known[-1] == result.bound_latency_s
-    assert sum(result.pricing.values()) == 8
+    assert sum(result.meta["pricing"].values()) == 8
     best = solve(instance, "milp")
     assert best.status == "optimal"
     assert known[-1] <= best.latency_s
@@ -162,7 +161,7 @@ def test_bound_stopped_early_is_still_a_bound(random_instance):
     full = bound(instance, "decomposition")
     early = bound(instance, "decomposition", limits=Limits(time_s=1e-3))
     assert 0 <= early.bound_latency_s <= full.bound_latency_s
-    assert (early.status, early.stopped_by) == ("feasible", "time")
+    assert early.stopped_by == "time"
 
 
 def test_processes_give_the_same_bound(random_instance):
@@ -170,7 +169,7 @@ def test_processes_give_the_same_bound(random_instance):
     alone = bound(instance, "decomposition")
     shared = bound(instance, "decomposition", limits=Limits(threads=2))
     assert shared.bound_latency_s == alone.bound_latency_s
-    assert shared.pricing == alone.pricing
+    assert shared.meta["pricing"] == alone.meta["pricing"]
 
 
 def test_instance_without_a_saving(random_instance):
@@ -182,9 +181,9 @@ def test_instance_without_a_saving(random_instance):
     assert bound(nobody, "decomposition").bound_latency_s == pytest.approx(latency_empty_s(nobody))
 
 
-def test_unknown_bound_is_named():
-    with pytest.raises(InputError, match="unknown bound 'x', known: lp, decomposition"):
-        find_bound("x")
+def test_methods_without_a_bound_say_which_have_one(random_instance):
+    with pytest.raises(InputError, match=r"greedy has no bound of its own.*: decomposition, lp"):
+        bound(random_instance(0), "greedy")
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -215,7 +214,7 @@ def test_pricing_is_exact_and_the_search_never_beats_it(seed, random_instance, m
     nothing = np.zeros((2, 4), dtype=bool)
     for experts in (16, 0):
         # By a tree, then by the integer program.
-        monkeypatch.setattr(good_placements, "_EXPERTS", experts)
+        monkeypatch.setattr(layer_tree, "_EXPERTS", experts)
         priced = LayerPricing(layer).price(
             prices, nothing, 0.0, Limits().deadline(), Limits().deadline()
         )
@@ -287,7 +286,7 @@ def test_rates_of_any_scale(scale, random_instance):
 @pytest.mark.parametrize("experts", [16, 0])
 def test_relaxations_that_say_nothing(experts, monkeypatch):
     """Three servers with room for one expert, each pair near one user: half of each pays."""
-    monkeypatch.setattr(good_placements, "_EXPERTS", experts)
+    monkeypatch.setattr(layer_tree, "_EXPERTS", experts)
     server_latency = np.full((3, 3, 1), np.inf)
     for user, near in enumerate([(0, 1), (1, 2), (0, 2)]):
         server_latency[user, list(near), 0] = 0.1
@@ -308,7 +307,7 @@ def test_relaxations_that_say_nothing(experts, monkeypatch):
         name="triangle",
     )
     result = bound(instance, "decomposition")
-    assert (result.status, result.bound_latency_s) == ("optimal", pytest.approx(1.5, abs=1e-6))
+    assert (result.stopped_by, result.bound_latency_s) == ("proof", pytest.approx(1.5, abs=1e-6))
 
 
 def test_command_line(tmp_path, capsys, random_instance):
@@ -318,7 +317,7 @@ def test_command_line(tmp_path, capsys, random_instance):
     assert main(["bound", str(path), "--method", "decomposition", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["method"] == "decomposition"
-    assert printed["status"] == "optimal"
+    assert printed["status"] == "complete"
     assert printed["pricing"] == {"exact": 2}
     assert printed["log"][-1]["bound_latency_s"] == printed["bound_latency_s"]
     assert main(["bound", str(path), "--method", "decomposition"]) == 0
@@ -346,8 +345,8 @@ def test_parts_solved_on_their_own_fit_together(
     seed, random_instance, brute_force_latency, monkeypatch
 ):
     # Without enumeration: relaxations, then dives.
-    monkeypatch.setattr(good_placements, "_EXPERTS", 0)
-    monkeypatch.setattr(layer_pricing, "EXACT_ROWS", -1)
+    monkeypatch.setattr(layer_tree, "_EXPERTS", 0)
+    monkeypatch.setattr(pricing, "EXACT_ROWS", -1)
     instance = _instance(random_instance, seed)
     start = solve(instance, "successive")
     one, two = (solve(instance, "decomposition", seed=5) for _ in range(2))

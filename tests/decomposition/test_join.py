@@ -4,8 +4,8 @@ from itertools import product
 
 import numpy as np
 import pytest
+from expertcache.decomposition import join
 from expertcache.decomposition.join import Columns, allowed_losses, best_columns
-from expertcache.formulations import column_program
 from expertcache.method import Limits
 
 _NEVER = Limits().deadline()
@@ -38,7 +38,7 @@ def _case(seed):
 )
 @pytest.mark.parametrize("seed", range(60))
 def test_least_loss_of_all_choices(seed, limit, value, monkeypatch):
-    monkeypatch.setattr(column_program, limit, value)
+    monkeypatch.setattr(join, limit, value)
     load, loss, room, prices, losses = _case(seed)
     least = min(losses.values(), default=np.inf)
     if least == np.inf:
@@ -56,7 +56,7 @@ def test_least_loss_of_all_choices(seed, limit, value, monkeypatch):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_narrow_beam_is_a_bound(seed, monkeypatch):
-    monkeypatch.setattr(column_program, "_WIDTHS", (1,))
+    monkeypatch.setattr(join, "_WIDTHS", (1,))
     load, loss, room, prices, losses = _case(seed)
     least = min(losses.values(), default=np.inf)
     found = best_columns(Columns(load, loss, room, prices), 100.0, _NEVER)

@@ -1,8 +1,7 @@
 """Every exact model against brute force on tiny instances with everything legal in them."""
 
 import pytest
-from expertcache.formulations.lp_bound import lp_bound
-from expertcache.method import Limits
+from expertcache import bound
 from expertcache.problem.evaluate import evaluate
 from expertcache.problem.placement import Placement
 from expertcache.solver import solve
@@ -34,8 +33,7 @@ def test_all_models_agree_with_brute_force(seed, random_instance, brute_force_la
         value = evaluate(instance, Placement.from_rows(instance, solution.placement))
         assert value.feasible
         assert value.latency_s == solution.latency_s
-    bound = lp_bound(instance, limits=Limits())
-    assert bound.bound_latency_s <= best * (1 + 1e-12)
+    assert bound(instance, "lp").bound_latency_s <= best * (1 + 1e-12)
     for method in ("greedy", "successive", "popularity", "random", "cloud-only"):
         solution = solve(instance, method, seed=seed)
         assert solution.status == "feasible"

@@ -134,7 +134,7 @@ def test_dual_bound_holds_for_any_multipliers(random_instance, brute_force_laten
 def test_lp_bound_stopped_early_is_still_a_bound(hard):
     full = lp_bound(hard, limits=Limits())
     early = lp_bound(hard, limits=Limits(time_s=1e-3))
-    assert (full.status, full.stopped_by) == ("optimal", "proof")
+    assert full.stopped_by == "proof"
     assert early.bound_latency_s <= full.bound_latency_s + 1e-9
 
 

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from expertcache.formulations.lp_bound import lp_bound
+from expertcache import bound
 from expertcache.instances.generate import generate
 from expertcache.instances.scenario import Scenario
 from expertcache.method import Limits
@@ -26,7 +26,7 @@ def test_pipage_with_equal_sizes_reaches_its_share_of_the_relaxation(
         seed, top_k=1, servers=servers, experts=experts, users=5, rows=40, equal_sizes=True
     )
     solution = solve(instance, "pipage")
-    most = solution.latency_empty_s - lp_bound(instance, limits=Limits()).bound_latency_s
+    most = solution.latency_empty_s - bound(instance, "lp").bound_latency_s
     assert solution.saving_s >= (1 - 1 / math.e) * most - 1e-9
     assert solution.meta["lp_ratio"] >= 1 - 1 / math.e - 1e-9
     assert solution.latency_empty_s - solution.bound_latency_s == pytest.approx(most, abs=1e-7)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from expertcache.instances import evaluate as module
+from expertcache.problem import evaluate as module
 from expertcache.problem.errors import InputError
 from expertcache.problem.evaluate import evaluate, request_latency_s
 from expertcache.problem.placement import Placement

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from expertcache.instances import storage
+from expertcache.problem import files
 from expertcache.problem.errors import InputError
 from expertcache.problem.files import check_writable, decode, read_bytes, write_bytes
 
@@ -77,7 +77,7 @@ def test_an_interrupt_leaves_everything_as_it_was(target, monkeypatch):
 
 def test_a_directory_that_takes_no_file(target, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(storage.tempfile, "mkstemp", _raise(OSError(errno.EROFS, "read-only")))
+        patch.setattr(files.tempfile, "mkstemp", _raise(OSError(errno.EROFS, "read-only")))
         with pytest.raises(InputError, match="read-only"):
             write_bytes(target, NEW)
 
@@ -140,7 +140,7 @@ def test_places_that_cannot_be_written(write, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["x.json", "x.json.gz"])
 def test_size_limit(name, tmp_path, monkeypatch):
     # After decompression: a small file can hold a lot.
-    monkeypatch.setattr(storage, "MAX_FILE_BYTES", 10_000)
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 10_000)
     write_bytes(tmp_path / name, bytes(10_000))
     assert len(read_bytes(tmp_path / name)) == 10_000
     write_bytes(tmp_path / name, bytes(10_001))

@@ -2,10 +2,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from expertcache.heuristics import subset_profile
 from expertcache.problem.demand import merged_demand
 from expertcache.problem.evaluate import evaluate, latency_table_s
 from expertcache.problem.placement import Placement
+from expertcache.responses import subset_profile
 from expertcache.responses.envelope_profile import envelope_profiles
 from expertcache.responses.profile import LayerTerms, layer_terms
 from expertcache.responses.subset_profile import subset_profiles
