@@ -2,13 +2,19 @@
 # make figures: run the sweeps.
 # make suite: prove every instance of the suite small.
 # make test: set up, lint, type check, test.
+# make test-oldest: the tests with the oldest versions that pyproject.toml allows.
 
-PYTHON ?= python3.11
+# The newest Python on the machine that runs: a version manager may name some that do not.
+PYTHON ?= $(shell for minor in $$(seq 40 -1 11); do \
+  python3.$$minor -c "import ensurepip, venv" 2>/dev/null && echo python3.$$minor && exit; done; \
+  python3 -c "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && echo python3)
+# The oldest libraries have no wheels for the newest Python.
+PYTHON_OLDEST ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 LINKS := $(addprefix .typing/expertcache/,$(wildcard *.py) py.typed $(patsubst %/__init__.py,%,$(wildcard */__init__.py)))
 
-.PHONY: demo figures suite test test-wheel lint types clean
+.PHONY: demo figures suite test test-wheel test-oldest lint types clean
 
 demo: $(VENV)/installed
 	$(BIN)/expertcache study small --time-limit 20 --output demo \
@@ -34,6 +40,16 @@ test-wheel:
 	$(VENV)-wheel/bin/python -m pip install --quiet "$$(ls build/wheel/*.whl)[test]"
 	$(VENV)-wheel/bin/python -m pytest
 
+# uv is the installer that can choose the oldest versions.
+test-oldest: $(VENV)-oldest/installed
+	$(VENV)-oldest/bin/python -m pytest $(TESTS)
+
+$(VENV)-oldest/installed: pyproject.toml $(VENV)/installed-test
+	$(PYTHON_OLDEST) -m venv $(VENV)-oldest
+	$(BIN)/uv pip install --quiet --python $(VENV)-oldest/bin/python \
+	  --resolution lowest-direct --editable ".[test]"
+	touch $@
+
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -47,6 +63,7 @@ types: $(VENV)/installed-test $(LINKS)
 	@ln -sfn ../../$* $@
 
 $(VENV)/installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: needs Python 3.11 or later: none was found" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
@@ -56,4 +73,4 @@ $(VENV)/installed-test: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-wheel .typing build demo
+	rm -rf $(VENV) $(VENV)-wheel $(VENV)-oldest .typing build demo

@@ -14,7 +14,7 @@ from ..method import Limits, Method, Outcome
 from ..problem.evaluate import latency_empty_s
 from ..problem.instance import FloatArray, Instance, IntArray
 from ..problem.placement import Placement
-from ..problem.solution import Solution, StoppedBy
+from ..problem.solution import ROUNDING, Solution, StoppedBy
 from ..problem.terms import Terms, coverage_terms
 from .greedy import Gains, greedy_pass, only_for_one_expert
 
@@ -34,7 +34,8 @@ def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     fractional expert per server remains and is dropped, which no guarantee covers. What is left of
     the capacities is filled greedily.
 
-    The outcome's ``meta`` has ``lp_ratio``, the saving as a share of the relaxation's bound.
+    The outcome's ``meta`` has ``lp_ratio``, the saving as a share of the relaxation's bound, null
+    where nothing can be saved but rounding.
 
     Parameters
     ----------
@@ -66,11 +67,12 @@ def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
         gains.add(server, item)
     cached, _ = greedy_pass(instance, gains, cached, True, deadline)
     most = -result.bound
+    possible = most > ROUNDING * terms.weight_s.sum()
     return Outcome(
         Placement(cached),
         stopped_by,
         bound_latency_s=max(0.0, latency_empty_s(instance) - most),
-        meta={"lp_ratio": terms.saving_s(cached) / most if most > 0 else 1.0},
+        meta={"lp_ratio": terms.saving_s(cached) / most if possible else None},
     )
 
 

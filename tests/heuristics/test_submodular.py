@@ -28,7 +28,8 @@ def test_pipage_with_equal_sizes_reaches_its_share_of_the_relaxation(
     solution = solve(instance, "pipage")
     most = solution.latency_empty_s - bound(instance, "lp").bound_latency_s
     assert solution.saving_s >= (1 - 1 / math.e) * most - 1e-9
-    assert solution.meta["lp_ratio"] >= 1 - 1 / math.e - 1e-9
+    ratio = solution.meta["lp_ratio"]
+    assert ratio is None or ratio >= 1 - 1 / math.e - 1e-9
     assert solution.latency_empty_s - solution.bound_latency_s == pytest.approx(most, abs=1e-7)
 
 
@@ -39,7 +40,8 @@ def test_pipage_keeps_capacities_with_unequal_sizes(seed, models, random_instanc
     solution = solve(instance, "pipage")
     assert solution.status in ("feasible", "optimal")
     assert evaluate(instance, Placement.from_rows(instance, solution.placement)).feasible
-    assert solution.meta["lp_ratio"] <= 1 + 1e-9
+    ratio = solution.meta["lp_ratio"]
+    assert ratio is None or ratio <= 1 + 1e-9
 
 
 @settings(max_examples=40)
