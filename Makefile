@@ -12,7 +12,7 @@ PYTHON ?= $(shell for minor in $$(seq 40 -1 11); do \
 PYTHON_OLDEST ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-LINKS := $(addprefix .typing/expertcache/,$(wildcard *.py) py.typed $(patsubst %/__init__.py,%,$(wildcard */__init__.py)))
+LINKS := $(addprefix .typing/expertcache/,$(wildcard *.py *.pyi) py.typed $(patsubst %/__init__.py,%,$(wildcard */__init__.py)))
 
 .PHONY: demo figures suite test test-wheel test-oldest lint types clean
 
@@ -53,6 +53,7 @@ $(VENV)-oldest/installed: pyproject.toml $(VENV)/installed-test
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache > $(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
 
 # Type checkers do not follow the mapping of the root to the package: links do.
 types: $(VENV)/installed-test $(LINKS)

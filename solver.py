@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import Any
 
 from .guarantees import Facts, Guarantee, no_guarantee
@@ -17,7 +18,10 @@ from .problem.instance import Instance
 from .problem.placement import Placement
 from .problem.solution import Solution, Status, StoppedBy, closes, latency_gap
 
-#: Module of each method; imported only when it is used.
+#: Where installed packages name methods of their own.
+ENTRY_POINTS = "expertcache.methods"
+
+#: Module of each method of ours; imported only when it is used.
 METHODS = {
     "milp": "formulations.milp",
     "exact": "decomposition.exact",
@@ -36,24 +40,41 @@ METHODS = {
 }
 
 
+def method_names() -> tuple[str, ...]:
+    """Names of all methods: ours, then those of installed packages."""
+    installed = sorted(entry_points(group=ENTRY_POINTS).names - METHODS.keys())
+    return (*METHODS, *installed)
+
+
 def find_method(name: str) -> Method:
-    """Look a method up by its name.
+    """Look a method up by its name, one of `method_names`.
+
+    A package adds a method by an entry point of the group `ENTRY_POINTS` that leads to a `Method`.
 
     Raises
     ------
     InputError
-        If the name is unknown; the message lists the known ones.
+        If the name is unknown, the message lists the known ones; or a package's method cannot be
+        loaded.
     """
-    if name not in METHODS:
-        raise InputError(f"unknown method {name!r}, known: {', '.join(METHODS)}")
-    method = import_module(f".{METHODS[name]}", __package__).METHOD
+    if name in METHODS:
+        method = import_module(f".{METHODS[name]}", __package__).METHOD
+    elif found := tuple(entry_points(group=ENTRY_POINTS, name=name)):
+        try:
+            method = found[0].load()
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"method {name}: {found[0].value}: {error}") from None
+        if not isinstance(method, Method):
+            raise InputError(f"method {name}: {found[0].value} is no expertcache.Method")
+    else:
+        raise InputError(f"unknown method {name!r}, known: {', '.join(method_names())}")
     assert isinstance(method, Method)
     return method
 
 
 def solve(
     instance: Instance,
-    method: str | Method = "milp",
+    method: str | Method = "exact",
     *,
     limits: Limits | None = None,
     seed: int = 0,
@@ -67,7 +88,7 @@ def solve(
     ----------
     instance : Instance
     method : str or Method
-        A name of `METHODS`, or a method of your own.
+        A name of `method_names`, or a method of your own.
     limits : Limits, optional
     seed : int
     options : mapping, optional

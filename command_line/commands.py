@@ -205,10 +205,15 @@ def _certified(
 
 def methods() -> int:
     """List the methods with their options."""
-    from ..solver import METHODS, find_method
+    from ..solver import find_method, method_names
 
-    for name in METHODS:
-        method = find_method(name)
+    for name in method_names():
+        try:
+            method = find_method(name)
+        except InputError as error:
+            # Somebody's package is broken: the others can be used all the same.
+            _print(f"{name:<18} {error}")
+            continue
         _print(f"{name:<18} {method.summary}")
         for option, default in method.option_defaults().items():
             _print(f"{'':<18}   --option {option}={default}")

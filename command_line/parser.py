@@ -131,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
 
     solve = command(groups, "solve", "solve", "solve an instance")
     solve.add_argument("instance", metavar="INSTANCE")
-    solve.add_argument("--method", default="milp", help="see `expertcache methods` (default: milp)")
+    solve.add_argument("--method", default="exact", help="see `expertcache methods` (exact)")
     _add_limits(solve)
     solve.add_argument("--node-limit", type=int, metavar="COUNT", help="branch-and-bound nodes")
     solve.add_argument(

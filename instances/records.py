@@ -89,6 +89,27 @@ def records() -> dict[str, Record]:
     return {row.instance: row for row in rows}
 
 
+def load_instance(name: str) -> Instance:
+    """Make an instance of the suites.
+
+    Returns
+    -------
+    Instance
+        With the record in ``meta["best_known"]``: ``latency_s``, ``saving_s``,
+        ``bound_latency_s`` and ``status``.
+
+    Raises
+    ------
+    InputError
+        If no suite has such an instance.
+    """
+    instance = recipe_of(name).make()
+    record = records()[name]
+    known = ("latency_s", "saving_s", "bound_latency_s", "status")
+    best = {field: getattr(record, field) for field in known}
+    return instance.replace(meta={**instance.meta, "best_known": best})
+
+
 def recipe_of(name: str) -> Generated:
     """Recipe of a suite's instance.
 

@@ -76,6 +76,9 @@ class Requests:
     def __len__(self) -> int:
         return len(self.rate)
 
+    def __repr__(self) -> str:
+        return f"<Requests: {len(self)} rows>"
+
     def part(self, rows: IntArray) -> Requests:
         """Some of the rows."""
         return Requests(
@@ -134,6 +137,13 @@ class Instance:
     server_position_m: FloatArray | None = None
     user_position_m: FloatArray | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        models = ", ".join(model.name for model in self.models)
+        return (
+            f"<Instance {self.name!r}: {models}; {self.items} experts, {self.servers} servers, "
+            f"{self.users} users, {len(self.requests)} requests>"
+        )
 
     def __post_init__(self) -> None:
         if not self.models:

@@ -30,6 +30,10 @@ class Placement:
         array.flags.writeable = False
         object.__setattr__(self, "cached", array)
 
+    def __repr__(self) -> str:
+        servers, items = self.cached.shape
+        return f"<Placement: {self.cached.sum()} cached, {servers} servers, {items} experts>"
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Placement) and np.array_equal(self.cached, other.cached)
 

@@ -96,6 +96,12 @@ class Solution:
         most = self.latency_empty_s - self.bound_latency_s
         return self.saving_s / most if most > 0 else 1.0
 
+    def __repr__(self) -> str:
+        parts = [f"<Solution of {self.instance!r} by {self.method}: {self.status}"]
+        parts += [] if self.latency_s is None else [f"latency {_seconds(self.latency_s)}"]
+        parts += [f"lower bound {_seconds(self.bound_latency_s)}>"]
+        return ", ".join(parts)
+
     def summary(self) -> str:
         """Return a few lines for a person."""
         rows = [

@@ -94,3 +94,7 @@ def test_an_instance_without_requests_or_servers_is_solved(random_instance):
             solution = solve(instance, method)
             assert solution.saving_s == pytest.approx(0.0)
         assert solve(instance, "milp").status == "optimal"
+
+
+def test_the_default_is_exact(two_servers):
+    assert solve(two_servers).method == "exact"
