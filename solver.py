@@ -256,7 +256,7 @@ def _solution(
     if status is Status.FEASIBLE and stopped_by in (StoppedBy.PROOF, StoppedBy.FINISHED):
         assert latency is not None
         if bound is not None and closes(latency, bound, empty):
-            status = Status.OPTIMAL
+            status, stopped_by = Status.OPTIMAL, StoppedBy.PROOF
         elif stopped_by is StoppedBy.PROOF:
             stopped_by = StoppedBy.ERROR
             meta["error"] = "the proof does not agree with the evaluator"

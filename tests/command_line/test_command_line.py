@@ -123,7 +123,8 @@ def test_without_a_solution_the_status_is_3(tmp_path, capsys):
     path = str(tmp_path / "x.json")
     main(["generate", "--layers", "4", "--seed", "1", "--output", path])
     capsys.readouterr()
-    assert main(["solve", path, "--time-limit", "1e-6", "--json"]) == 3
+    words = ["--method", "milp", "--time-limit", "1e-6", "--json"]
+    assert main(["solve", path, *words]) == 3
     solved = result(capsys)
     assert (solved["status"], solved["stopped_by"]) == ("none", "time")
     assert (solved["latency_s"], solved["placement"]) == (None, [])
