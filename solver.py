@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
+
+import msgspec
 
 from .guarantees import Facts, Guarantee, no_guarantee
 from .method import Limits, Method, Outcome
@@ -209,7 +210,9 @@ def with_bound(solution: Solution, bound_latency_s: float) -> Solution:
         if closes(latency, bound, empty):
             status = Status.OPTIMAL
         bound = min(bound, latency)
-    return replace(solution, status=status, bound_latency_s=bound, gap=latency_gap(latency, bound))
+    return msgspec.structs.replace(
+        solution, status=status, bound_latency_s=bound, gap=latency_gap(latency, bound)
+    )
 
 
 def a_priori(solution: Solution, facts: Facts) -> Guarantee:
@@ -273,6 +276,6 @@ def _solution(
         bound_latency_s=bound,
         gap=latency_gap(latency, bound),
         seconds=seconds,
-        placement=[] if placement is None else placement.rows(instance),
+        placement=placement,
         meta=meta,
     )

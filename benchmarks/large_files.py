@@ -54,7 +54,7 @@ def read_and_evaluate(path: str) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"read {Path(path).suffix:<5} {seconds:6.2f} s, peak {peak:.2f} GiB")
     rng = np.random.default_rng(1)
-    placement = Placement(rng.random((N, loaded.items)) < 0.2)
+    placement = Placement.of(loaded, rng.random((N, loaded.items)) < 0.2)
     times = []
     for _ in range(5):
         began = time.perf_counter()

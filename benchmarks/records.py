@@ -56,7 +56,7 @@ class Best:
         start = None if method == "successive" else self.placement
         found = solve(self.instance, method, limits=Limits(time_s=self.limit_s), start=start)
         if found.saving_s is not None and found.saving_s > self.record.saving_s * (1 + 1e-12):
-            self.placement = Placement.from_rows(self.instance, found.placement)
+            self.placement = found.placement
             self.change(
                 latency_s=found.latency_s, saving_s=found.saving_s, command=self.said(method),
                 date=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -98,7 +98,7 @@ def improve(
         if best.record.status != "optimal":
             best.solve(method)
     assert best.placement is not None
-    return best.record, best.placement.rows(instance)
+    return best.record, sorted(best.placement.rows.tolist())
 
 
 def save(table: dict[str, Record]) -> None:

@@ -17,7 +17,6 @@ from expertcache.instances.scenario import Scenario
 from expertcache.instances.trace import import_trace, read_trace
 from expertcache.instances.trace_split import split_trace
 from expertcache.method import Limits
-from expertcache.problem.placement import Placement
 from expertcache.solver import solve
 from expertcache.studies.replay import replay
 
@@ -53,8 +52,8 @@ def main() -> None:
     for method in METHODS:
         found = solve(train, method, limits=limits)
         hindsight = solve(test, method, limits=limits)
-        walked = replay(train, Placement.from_rows(train, found.placement), parts["test"])
-        placed = Placement.from_rows(test, hindsight.placement)
+        walked = replay(train, found.placement, parts["test"])
+        placed = hindsight.placement
         best = replay(train, placed, parts["test"])
         rows.append(
             {

@@ -84,7 +84,8 @@ def _answers(instance: Instance, name: str, large: bool, time_s: float) -> dict[
 
 def _digest(solution: object) -> str:
     placement = solution.placement
-    listed = placement if isinstance(placement, list) else solution.placement_rows
+    # Versions before the rooms have a list, empty where there is no placement.
+    listed = placement if isinstance(placement, list) else sorted(placement.rows.tolist())
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import sys
 from pathlib import Path
@@ -200,7 +199,7 @@ def _certified(
         assert found is not None
         solution = with_bound(solution, found)
     promise = a_priori(solution, Facts(instance))
-    return dataclasses.replace(solution, meta=solution.meta | {"guarantee": promise._asdict()})
+    return msgspec.structs.replace(solution, meta=solution.meta | {"guarantee": promise._asdict()})
 
 
 def methods() -> int:
@@ -444,8 +443,10 @@ def _at_least_one(value: int | None, name: str) -> int | None:
 
 def _placement(instance: Instance, path: str) -> tuple[Solution, Placement]:
     solution = read_solution(path)
+    placement = solution.placement or Placement.empty()
     try:
-        return solution, Placement.from_rows(instance, solution.placement)
+        placement.cached(instance)
+        return solution, placement
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -33,7 +33,7 @@ def dual_bound(instance: Instance, *, limits: Limits, progress: bool = False) ->
     empty = latency_empty_s(instance)
     log = []
     with Decomposition(instance, limits.threads) as decomposition:
-        decomposition.add(first.cached)
+        decomposition.add(first.cached(instance))
         for done in decomposition.rounds(deadline):
             if progress:
                 show(done, empty)

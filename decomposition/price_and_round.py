@@ -81,7 +81,7 @@ def _run(
         first = in_turn(instance, range(instance.servers), deadline)
         best, meta = first.cached, dict(first.share)
     else:
-        best = start.cached
+        best = start.cached(instance)
     with Decomposition(instance, limits.threads) as decomposition:
         rounding = _Rounding(instance, decomposition, best, limits, deadline)
         for done in decomposition.rounds(deadline.part(_BOUND_SHARE)):
@@ -100,7 +100,7 @@ def _run(
     if rounding.closed():
         stopped_by = StoppedBy.GAP if limits.gap > 0 else StoppedBy.FINISHED
     return Outcome(
-        Placement(rounding.best),
+        Placement.of(instance, rounding.best),
         stopped_by,
         latency_bound(rounding.empty_s, rounding.bound_s),
         meta | {"columns": len(decomposition.master), "pricing": decomposition.pricing},
@@ -211,7 +211,7 @@ class _Rounding:
         limits = Limits(time_s, threads=self._limits.threads)
         found = _run(rest, limits, None, dives=_DIVES[:1]).placement
         assert found is not None
-        self._climb(fixed | found.cached)
+        self._climb(fixed | found.cached(rest))
 
 
 METHOD = Method(

@@ -15,8 +15,8 @@ from ..heuristics.ascent import ascent
 from ..linear.highs import run_highs
 from ..method import Limits, Method, Outcome
 from ..problem.errors import InputError
-from ..problem.instance import Instance
-from ..problem.placement import Placement
+from ..problem.instance import BoolArray, Instance
+from ..problem.placement import Placement, within_capacities
 from ..problem.solution import StoppedBy
 from .assignment import assignment_model
 from .compiled import compiled
@@ -115,7 +115,7 @@ def milp(
         linear,
         limits=dataclasses.replace(limits, time_s=deadline.remaining_s()),
         seed=seed,
-        start=None if start is None else _column_values(placed, start),
+        start=None if start is None else _column_values(placed, start.cached(instance)),
         options={
             "presolve": "choose" if presolve else "off",
             "mip_heuristic_effort": effort,
@@ -132,7 +132,7 @@ def milp(
         for pair, value in zip(placed, result.values, strict=True):
             if pair is not None:
                 cached[pair] = value > 0.5
-        placement = Placement(cached).within_capacities(instance)
+        placement = Placement.of(instance, within_capacities(instance, cached))
     return Outcome(
         placement,
         stopped_by,
@@ -141,9 +141,8 @@ def milp(
     )
 
 
-def _column_values(placed: list[tuple[int, int] | None], placement: Placement) -> dict[int, float]:
+def _column_values(placed: list[tuple[int, int] | None], cached: BoolArray) -> dict[int, float]:
     """Values of the placement columns."""
-    cached = placement.cached
     return {k: float(cached[pair]) for k, pair in enumerate(placed) if pair is not None}
 
 

@@ -52,7 +52,7 @@ def ascent(
     demand = merged_demand(instance)
     best, best_latency = start, np.inf
     if start is not None:
-        best_latency = total_latency_s(demand, latency_table_s(instance, start.cached))
+        best_latency = total_latency_s(demand, latency_table_s(instance, start.cached(instance)))
     meta: dict[str, Any] = {}
     for order in server_orders(instance.servers, orders, np.random.default_rng(seed)):
         if best is not None and deadline.passed():
@@ -63,10 +63,10 @@ def ascent(
             # Each order's share holds for the best placement.
             meta |= {} if meta else first.share
         else:
-            cached = start.cached
+            cached = start.cached(instance)
         latency, cached = climb(instance, demand, cached, order, deadline)
         if latency < best_latency or best is None:
-            best, best_latency = Placement(cached), latency
+            best, best_latency = Placement.of(instance, cached), latency
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
     return Outcome(best, stopped_by, meta=meta)
 
@@ -91,7 +91,9 @@ def in_turn(instance: Instance, order: Sequence[int], deadline: Deadline) -> InT
     outcome = run_successive(instance, deadline, order, Combine(layer_tree))
     assert outcome.placement is not None
     meta = outcome.meta
-    return InTurn(outcome.placement.cached, {k: meta[k] for k in meta if k == "server_share"})
+    return InTurn(
+        outcome.placement.cached(instance), {k: meta[k] for k in meta if k == "server_share"}
+    )
 
 
 def climb(

@@ -9,7 +9,7 @@ from ..problem.placement import Placement
 
 def cloud_only(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     """Cache nothing: every expert comes from the device or the cloud."""
-    return Outcome(Placement.empty(instance))
+    return Outcome(Placement.empty())
 
 
 METHOD = Method("cloud-only", "baseline: cache nothing", cloud_only)

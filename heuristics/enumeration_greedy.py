@@ -63,7 +63,7 @@ def enumeration_greedy(instance: Instance, *, limits: Limits, seed: int, depth: 
     for size in range(1, depth + 1):
         for chosen in combinations(pairs, size):
             if deadline.passed():
-                return Outcome(Placement(best), StoppedBy.TIME, meta={"runs": runs})
+                return Outcome(Placement.of(instance, best), StoppedBy.TIME, meta={"runs": runs})
             if runs == 20:
                 _refuse_if_hopeless(len(pairs), depth, (time.perf_counter() - began) / 19, limits)
             start = _start(instance, chosen)
@@ -79,7 +79,7 @@ def enumeration_greedy(instance: Instance, *, limits: Limits, seed: int, depth: 
             if saving > best_saving:
                 best, best_saving = cached, saving
     stopped_by = StoppedBy.FINISHED if whole else StoppedBy.TIME
-    return Outcome(Placement(best), stopped_by, meta={"runs": runs})
+    return Outcome(Placement.of(instance, best), stopped_by, meta={"runs": runs})
 
 
 def _start(instance: Instance, chosen: tuple[list[int], ...]) -> BoolArray | None:

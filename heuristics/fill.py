@@ -20,7 +20,7 @@ def fill(instance: Instance, orders: list[IntArray]) -> Placement:
     cached = np.zeros((instance.servers, instance.items), dtype=np.bool_)
     for n, order in enumerate(orders):
         cached[n, order] = _fits(instance.item_bytes[order], int(instance.capacity_bytes[n]))
-    return Placement(cached)
+    return Placement.of(instance, cached)
 
 
 def _fits(sizes: IntArray, capacity: int) -> BoolArray:

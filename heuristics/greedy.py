@@ -60,7 +60,7 @@ def greedy(instance: Instance, *, limits: Limits, seed: int, rule: Rule = "best"
     best = int(np.argmax(savings))
     done = all(finished for _, finished in runs)
     return Outcome(
-        Placement(runs[best][0]),
+        Placement.of(instance, runs[best][0]),
         StoppedBy.FINISHED if done else StoppedBy.TIME,
         meta={"rule": rules[best], "picks": int(runs[best][0].sum())},
     )

@@ -109,12 +109,14 @@ def local_search(
         if result.stopped_by in (StoppedBy.PROOF, StoppedBy.FINISHED):
             if part.whole:
                 proved = max(0.0, empty + result.bound)
-                return Outcome(Placement(best), result.stopped_by, proved, meta | {"steps": done})
+                return Outcome(
+                    Placement.of(instance, best), result.stopped_by, proved, meta | {"steps": done}
+                )
             if result.nodes <= _QUICK_NODES and len(part.model.linear.row_lower) < _QUICK_ROWS:
                 size *= 1.3
         else:
             size = max(_LEAST_SIZE, 0.7 * size)
-    return Outcome(Placement(best), reason, meta=meta | {"steps": done})
+    return Outcome(Placement.of(instance, best), reason, meta=meta | {"steps": done})
 
 
 def _starts(
@@ -128,8 +130,8 @@ def _starts(
     demand = merged_demand(instance)
     order = tuple(range(instance.servers))
     if start is not None:
-        yield InTurn(start.cached, {})
-        yield InTurn(climb(instance, demand, start.cached, order, deadline)[1], {})
+        yield InTurn(start.cached(instance), {})
+        yield InTurn(climb(instance, demand, start.cached(instance), order, deadline)[1], {})
         return
     share = deadline.part(_START_SHARE)
     for order in server_orders(instance.servers, 4, np.random.default_rng(seed)):
@@ -152,7 +154,7 @@ def _by_value(instance: Instance, model: CoverageLp, values: np.ndarray) -> Bool
     x = np.zeros((instance.servers, instance.items))
     x[model.server, model.item] = values[: len(model.server)]
     orders = [np.argsort(-row, kind="stable")[: int((row > 1e-6).sum())] for row in x]
-    return fill(instance, orders).cached
+    return fill(instance, orders).cached(instance)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from ..linear.highs import run_highs
 from ..method import Limits, Method, Outcome
 from ..problem.evaluate import latency_empty_s
 from ..problem.instance import FloatArray, Instance, IntArray
-from ..problem.placement import Placement
+from ..problem.placement import Placement, within_capacities
 from ..problem.solution import ROUNDING, Solution, StoppedBy
 from ..problem.terms import Terms, coverage_terms
 from .greedy import Gains, greedy_pass, only_for_one_expert
@@ -61,7 +61,7 @@ def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
         x[model.server, model.item] = result.values[: len(model.server)].clip(0, 1)
     rounded = _round(instance, terms, x)
     # Rounding errors of the relaxation must not break a capacity.
-    cached = Placement(rounded > 0.5).within_capacities(instance).cached
+    cached = within_capacities(instance, rounded > 0.5)
     gains = Gains(terms, instance.servers)
     for server, item in np.argwhere(cached).tolist():
         gains.add(server, item)
@@ -69,7 +69,7 @@ def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     most = -result.bound
     possible = most > ROUNDING * terms.weight_s.sum()
     return Outcome(
-        Placement(cached),
+        Placement.of(instance, cached),
         stopped_by,
         bound_latency_s=max(0.0, latency_empty_s(instance) - most),
         meta={"lp_ratio": terms.saving_s(cached) / most if possible else None},

@@ -53,13 +53,15 @@ def run_successive(
     share = combine.share
     for done, n in enumerate(order):
         if deadline.passed():
-            return Outcome(Placement(cached), StoppedBy.TIME, meta={"servers_done": done})
+            return Outcome(
+                Placement.of(instance, cached), StoppedBy.TIME, meta={"servers_done": done}
+            )
         response = best_response(instance, demand, n, table, combine)
         if response.upper_s > 0:
             share = min(share, response.gain_s / response.upper_s)
         cached[n] = response.cached
         take_in(instance, table, n, response.cached)
-    return Outcome(Placement(cached), meta={"server_share": share})
+    return Outcome(Placement.of(instance, cached), meta={"server_share": share})
 
 
 def guarantee(facts: Facts, solution: Solution) -> Guarantee:

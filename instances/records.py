@@ -139,7 +139,7 @@ def check(solution: Solution) -> Verdict:
     record = records().get(solution.instance)
     if record is None:
         raise InputError(f"there is no record of {solution.instance!r}")
-    value = evaluate(instance, Placement.from_rows(instance, solution.placement))
+    value = evaluate(instance, solution.placement or Placement.empty())
     if not value.feasible:
         return Verdict("infeasible", value.saving_s, record)
     room = SAME * max(record.saving_s, value.latency_empty_s * SAME)
@@ -162,4 +162,4 @@ def stored_placement(instance: Instance) -> Placement:
     if not path.exists():
         raise InputError(f"there is no record of {instance.name!r}")
     rows = decode(path, read_bytes(path), list[list[int]])
-    return Placement.from_rows(instance, rows)
+    return Placement(rows)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import sums
-from .errors import InputError
 from .instance import BoolArray, FloatArray, Instance, IntArray
 from .placement import Placement
 
@@ -54,7 +53,7 @@ def evaluate(instance: Instance, placement: Placement) -> Evaluation:
     ----------
     instance : Instance
     placement : Placement
-        Of shape [N, I]; it may break capacities, which `feasible` then tells.
+        It may break capacities, which `feasible` then tells.
 
     Returns
     -------
@@ -63,16 +62,13 @@ def evaluate(instance: Instance, placement: Placement) -> Evaluation:
     Raises
     ------
     InputError
-        If the placement's shape does not fit the instance.
+        If the placement does not fit the instance.
     """
-    shape = (instance.servers, instance.items)
-    if placement.cached.shape != shape:
-        raise InputError(f"placement: shape {placement.cached.shape} does not fit {shape}")
     requests = instance.requests
     cost = requests.rate * request_latency_s(instance, placement)
     latency = float(cost.sum())
     empty = latency_empty_s(instance)
-    used = placement.cached @ instance.item_bytes
+    used = placement.cached(instance) @ instance.item_bytes
     offset = np.concatenate([[0], np.cumsum([m.layers for m in instance.models])])
     layer = sums(offset[requests.model] + requests.layer, cost, int(offset[-1]))
     return Evaluation(
@@ -103,7 +99,7 @@ def request_latency_s(instance: Instance, placement: Placement | None = None) ->
     items = instance.request_items
     user = instance.requests.user
     latency = np.zeros(len(user))
-    cached = None if placement is None else placement.cached
+    cached = None if placement is None else placement.cached(instance)
     for users, rows in _user_blocks(instance):
         table = latency_table_s(instance, cached, users)
         first = (user[rows] - users.start).astype(np.int64) * table.shape[1]

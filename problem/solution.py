@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ import msgspec
 
 from .errors import InputError
 from .files import check_header, decode, read_bytes, write_bytes
+from .placement import Placement
 
 FORMAT = "expertcache/solution"
 
@@ -44,9 +44,8 @@ class StoppedBy(StrEnum):
 _NonNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
-@dataclass(frozen=True)
-class Solution:
-    """Result of one method on one instance.
+class Solution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Result of one method on one instance; the fields are those of the file, in its order.
 
     Attributes
     ----------
@@ -68,25 +67,25 @@ class Solution:
         ``latency_s / bound_latency_s - 1``.
     seconds : float
         Wall time.
-    placement : list of [server, model, layer, expert]
+    placement : Placement or None
     meta : dict
         What else the method tells.
     """
 
     instance: str
     method: str
+    options: dict[str, Any] = {}
+    seed: int | None = None
     status: Status
     stopped_by: StoppedBy
-    latency_s: float | None
-    latency_empty_s: float
-    saving_s: float | None
-    bound_latency_s: float | None
-    gap: float | None
-    seconds: float
-    placement: list[list[int]]
-    options: dict[str, Any] = field(default_factory=dict)
-    seed: int | None = None
-    meta: dict[str, Any] = field(default_factory=dict)
+    latency_s: _NonNegative | None = None
+    latency_empty_s: _NonNegative
+    saving_s: float | None = None
+    bound_latency_s: float | None = None
+    gap: float | None = None
+    seconds: _NonNegative
+    placement: Placement | None = None
+    meta: dict[str, Any] = {}
 
     @property
     def certified_ratio(self) -> float | None:
@@ -115,7 +114,7 @@ class Solution:
             ("gap", "unknown" if self.gap is None else f"{100 * self.gap:.4g} %"),
             ("share of best saving", _at_least(self.certified_ratio)),
             ("  proven in advance", _promise(self.meta.get("guarantee"))),
-            ("cached experts", str(len(self.placement))),
+            ("cached experts", str(len(self.placement or ()))),
             ("time", f"{self.seconds:.3g} s"),
         ]
         return "\n".join(f"{name:<23} {value}" for name, value in rows)
@@ -137,33 +136,18 @@ def closes(latency_s: float, bound_latency_s: float, latency_empty_s: float) -> 
     return latency_s - bound_latency_s <= room
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
+class _File(Solution, frozen=True, kw_only=True):
     format: str
     version: int
-    instance: str
-    method: str
-    status: Status
-    stopped_by: StoppedBy
-    latency_empty_s: _NonNegative
-    seconds: _NonNegative
-    placement: list[tuple[int, int, int, int]]
-    latency_s: _NonNegative | None = None
-    saving_s: float | None = None
-    bound_latency_s: float | None = None
-    gap: float | None = None
-    options: dict[str, Any] = {}
-    seed: int | None = None
-    meta: dict[str, Any] = {}
+    placement: list[tuple[int, int, int, int]]  # type: ignore[assignment]
 
 
 def solution_bytes(solution: Solution) -> bytes:
     """Content of the (uncompressed) solution file."""
-    names = (
-        "instance", "method", "options", "seed", "status", "stopped_by", "latency_s",
-        "latency_empty_s", "saving_s", "bound_latency_s", "gap", "seconds", "placement", "meta",
-    )  # fmt: skip
-    values = {name: getattr(solution, name) for name in names}
-    return msgspec.json.encode({"format": FORMAT, "version": 1} | values) + b"\n"
+    values = msgspec.structs.asdict(solution)
+    rows = [] if solution.placement is None else sorted(solution.placement.rows.tolist())
+    header = {"format": FORMAT, "version": 1}
+    return msgspec.json.encode(header | values | {"placement": rows}) + b"\n"
 
 
 def write_solution(solution: Solution, path: str | Path) -> None:
@@ -178,7 +162,7 @@ def write_solution(solution: Solution, path: str | Path) -> None:
 
 
 def read_solution(path: str | Path) -> Solution:
-    """Read a solution; its placement is checked against an instance by `Placement.from_rows`.
+    """Read a solution; its placement is checked against an instance by `Placement.cached`.
 
     Raises
     ------
@@ -190,8 +174,12 @@ def read_solution(path: str | Path) -> Solution:
     file = decode(path, data, _File)
     if file.status is Status.NONE and file.placement:
         raise InputError(f"{path}: placement: must be empty where status is none")
-    values = {name: getattr(file, name) for name in file.__struct_fields__[2:]}
-    return Solution(**values | {"placement": [list(row) for row in file.placement]})
+    values = {name: getattr(file, name) for name in Solution.__struct_fields__}
+    try:
+        placement = None if file.status is Status.NONE else Placement(file.placement)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return Solution(**values | {"placement": placement})
 
 
 def _at_least(share: float | None) -> str:

@@ -43,11 +43,11 @@ def has_map(instance: Instance) -> bool:
 
 def _map(instance: Instance, placement: Placement) -> Figure:
     """Servers by what they cache, users by what they save."""
-    before = evaluate(instance, Placement.empty(instance)).user_latency_s
+    before = evaluate(instance, Placement.empty()).user_latency_s
     after = evaluate(instance, placement).user_latency_s
     saved = np.divide(before - after, before, out=np.zeros_like(before), where=before > 0)
     demand = _demand(instance)
-    held = placement.cached @ demand / max(float(demand.sum()), 1e-300)
+    held = placement.cached(instance) @ demand / max(float(demand.sum()), 1e-300)
     figure = Figure(figsize=(6.4, 5.2), layout="constrained")
     axes = figure.add_subplot()
     scale = Normalize(0, 1)
@@ -93,6 +93,7 @@ def _grid(instance: Instance, placement: Placement) -> Figure:
     )
     axes = figure.subplots(lines, columns, squeeze=False)
     image = None
+    cached = placement.cached(instance)
     for axis in axes.flat:
         axis.set_visible(False)
     for n in range(N):
@@ -104,9 +105,9 @@ def _grid(instance: Instance, placement: Placement) -> Figure:
             weight = demand[mine].reshape(shape)
             top = weight.max(axis=1, keepdims=True)
             share = np.divide(weight, top, out=np.zeros_like(weight), where=top > 0)
-            cached = placement.cached[n, mine].reshape(shape)
+            held = cached[n, mine].reshape(shape)
             image = axis.imshow(
-                np.where(cached, share, np.nan), cmap=_MAP, vmin=0, vmax=1, aspect="auto",
+                np.where(held, share, np.nan), cmap=_MAP, vmin=0, vmax=1, aspect="auto",
                 interpolation="nearest",
             )  # fmt: skip
             axis.set_facecolor("0.93")

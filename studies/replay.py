@@ -72,7 +72,7 @@ def replay(instance: Instance, placement: Placement, trace: Trace) -> Replay:
         raise InputError(f"replay: the trace does not fit {model.name} of {instance.name}")
     if trace.expert_ids.max(initial=0) >= model.experts:
         raise InputError(f"replay: the trace has more experts than {model.name}")
-    table = latency_table_s(instance, placement.cached)[:, :-1]
+    table = latency_table_s(instance, placement.cached(instance))[:, :-1]
     node = _nodes(instance, placement, table)
     first = (np.arange(model.layers) * model.experts)[None, :, None]
     rows, latencies, weights = [], [], []
@@ -170,12 +170,13 @@ def _user_categories(instance: Instance) -> list[str]:
 
 def _nodes(instance: Instance, placement: Placement, table: FloatArray) -> IntArray:
     """Who serves each item to each user, as the position in `NODES`; [U, I]."""
+    cached = placement.cached(instance)
     node = np.full(table.shape, 3, dtype=np.int64)
     reach = instance.server_latency_s[:, :, 0]
     home = np.argmin(reach, axis=1) if instance.servers else np.zeros(len(table), dtype=np.int64)
     # Whoever is as fast as the table says serves; the nearer one where several are.
     for n in range(instance.servers):
-        serves = placement.cached[n] & (reach[:, n, None] <= table)
+        serves = cached[n] & (reach[:, n, None] <= table)
         node[serves] = np.minimum(node[serves], np.where(home == n, 1, 2)[np.nonzero(serves)[0]])
     local = instance.local & (instance.local_latency_s[:, :1] <= table)
     node[local] = 0

@@ -19,7 +19,6 @@ from tqdm import tqdm
 from ..instances.recipe import Recipe
 from ..problem.errors import InputError
 from ..problem.files import decode, read_bytes, write_bytes
-from ..problem.placement import Placement
 from ..problem.solution import Solution, Status, latency_gap, read_solution, write_solution
 from ..reports.figure import ratio_figure
 from ..reports.page import write_page
@@ -164,7 +163,8 @@ class Study:
                 path = self.solution_path(folder, number, str(row.method), int(str(row.seed)))
                 if path.exists():
                     instance = recipe.make()
-                    placement = Placement.from_rows(instance, read_solution(path).placement)
+                    placement = read_solution(path).placement
+                    assert placement is not None
                     placement_figure(instance, placement, folder, "placement")
                     return recipe.name
         return ""
@@ -290,7 +290,7 @@ class _Run:
         self, number: int, choice: Choice, seed: int, answer: Answer
     ) -> Iterable[dict[str, Any]]:
         recipe = self.study.recipes[number]
-        if answer.solution is not None and answer.solution.placement:
+        if answer.solution is not None and answer.solution.placement is not None:
             path = self.study.solution_path(self.folder, number, choice.name, seed)
             write_solution(answer.solution, path)
         row = _row(answer, self.references[number])

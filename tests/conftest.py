@@ -115,7 +115,7 @@ def brute_force_latency_s(instance: Instance) -> float:
     best = np.inf
     for rows in product(*choices):
         cached = np.array(rows).reshape(instance.servers, instance.items)
-        best = min(best, evaluate(instance, Placement(cached)).latency_s)
+        best = min(best, evaluate(instance, Placement.of(instance, cached)).latency_s)
     return best
 
 

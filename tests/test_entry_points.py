@@ -12,7 +12,7 @@ from expertcache import Method, Outcome, Placement
 
 
 def nothing(instance, *, limits, seed, times: int = 1):
-    return Outcome(Placement.empty(instance), meta={"times": times})
+    return Outcome(Placement.empty(), meta={"times": times})
 
 
 METHOD = Method("nothing", "caches nothing", nothing)

@@ -35,7 +35,7 @@ def test_short_descriptions(two_servers):
         "<Instance 'two-servers': toy; 3 experts, 2 servers, 1 users, 2 requests>"
     )
     assert repr(two_servers.requests) == "<Requests: 2 rows>"
-    assert repr(ec.Placement.empty(two_servers)) == "<Placement: 0 cached, 2 servers, 3 experts>"
+    assert repr(solution.placement) == "<Placement: 2 cached experts>"
     assert repr(solution) == (
         "<Solution of 'two-servers' by exact: optimal, latency 0.4 s, lower bound 0.4 s>"
     )

@@ -53,7 +53,7 @@ def test_curvature_bounds_every_gain(seed, top_k, servers, local, random_instanc
     rng = np.random.default_rng(seed)
 
     def saving(cached):
-        return evaluate(instance, Placement(cached)).saving_s
+        return evaluate(instance, Placement.of(instance, cached)).saving_s
 
     for _ in range(20):
         n = rng.integers(servers)

@@ -52,7 +52,9 @@ def test_bad_seeds_are_refused(seed, two_servers):
 
 def test_a_method_of_your_own_is_checked_by_the_evaluator(two_servers):
     def everything(instance, *, limits, seed):
-        return Outcome(Placement(np.ones((instance.servers, instance.items), dtype=bool)))
+        return Outcome(
+            Placement.of(instance, np.ones((instance.servers, instance.items), dtype=bool))
+        )
 
     solution = solve(two_servers, Method("everything", "breaks capacities", everything))
     assert (solution.status, solution.stopped_by) == ("none", "error")
@@ -61,7 +63,7 @@ def test_a_method_of_your_own_is_checked_by_the_evaluator(two_servers):
 
 def test_a_false_proof_is_not_believed(two_servers):
     def liar(instance, *, limits, seed):
-        return Outcome(Placement.empty(instance), StoppedBy.PROOF, bound_latency_s=0.1)
+        return Outcome(Placement.empty(), StoppedBy.PROOF, bound_latency_s=0.1)
 
     solution = solve(two_servers, Method("liar", "claims a proof", liar))
     assert (solution.status, solution.stopped_by) == ("feasible", "error")
@@ -69,7 +71,7 @@ def test_a_false_proof_is_not_believed(two_servers):
 
 def test_start_is_refused_by_a_method_without_one(two_servers):
     with pytest.raises(InputError, match="no start"):
-        solve(two_servers, "greedy", start=Placement.empty(two_servers))
+        solve(two_servers, "greedy", start=Placement.empty())
 
 
 def test_heuristics_stop_at_the_time_limit(random_instance):

@@ -22,7 +22,6 @@ from expertcache.problem.evaluate import latency_empty_s
 from expertcache.problem.instance import Instance, Model, Requests
 from expertcache.problem.instance_file import write_instance
 from expertcache.problem.layers import split_layers
-from expertcache.problem.placement import Placement
 from expertcache.problem.terms import coverage_terms
 from expertcache.solver import solve
 
@@ -237,7 +236,7 @@ def test_rounding_is_feasible_and_not_worse_than_its_start(random_instance):
     for seed in range(10):
         instance = _instance(random_instance, seed, servers=3)
         start = solve(instance, "successive")
-        placement = Placement.from_rows(instance, start.placement).cached
+        placement = start.placement.cached(instance)
         with Decomposition(instance) as decomposition:
             decomposition.add(placement)
             for _ in decomposition.rounds(Limits().deadline()):

@@ -3,7 +3,6 @@
 import pytest
 from expertcache import bound
 from expertcache.problem.evaluate import evaluate
-from expertcache.problem.placement import Placement
 from expertcache.solver import solve
 
 # (layers, experts, models) with at most 8 items, so that brute force stays quick.
@@ -30,7 +29,7 @@ def test_all_models_agree_with_brute_force(seed, random_instance, brute_force_la
         assert solution.latency_s == pytest.approx(best, rel=1e-6, abs=1e-12), formulation
         assert solution.bound_latency_s == pytest.approx(best, rel=1e-6, abs=1e-12)
         assert solution.bound_latency_s <= solution.latency_s
-        value = evaluate(instance, Placement.from_rows(instance, solution.placement))
+        value = evaluate(instance, solution.placement)
         assert value.feasible
         assert value.latency_s == solution.latency_s
     assert bound(instance, "lp").bound_latency_s <= best * (1 + 1e-12)

@@ -46,12 +46,12 @@ def test_no_time_at_all_leaves_no_solution(hard):
     solution = solve(hard, "milp", limits=Limits(time_s=1e-6))
     assert (solution.status, solution.stopped_by) == ("none", "time")
     assert solution.latency_s is None
-    assert solution.placement == []
+    assert solution.placement is None
 
 
 def test_start_is_never_lost(hard):
     start = solve(hard, "successive")
-    placement = Placement.from_rows(hard, start.placement)
+    placement = start.placement
     solution = solve(hard, "milp", limits=Limits(nodes=0, time_s=60), start=placement)
     assert solution.latency_s <= start.latency_s * (1 + 1e-9)
     for method in ("milp", "exact"):
@@ -60,7 +60,7 @@ def test_start_is_never_lost(hard):
 
 
 def test_infeasible_start_is_refused(two_servers):
-    everything = Placement(np.ones((2, 3), dtype=bool))
+    everything = Placement.of(two_servers, np.ones((2, 3), dtype=bool))
     with pytest.raises(InputError, match="exceeds a capacity"):
         solve(two_servers, "milp", start=everything)
 

@@ -25,14 +25,14 @@ METHODS = ("ascent", "local-search")
 def test_never_worse_than_the_start(seed, top_k, models, servers, start, random_instance):
     instance = random_instance(seed, top_k=top_k, models=models, servers=servers, experts=5)
     first = solve(instance, start, seed=seed)
-    placement = Placement.from_rows(instance, first.placement)
+    placement = first.placement
     for method in METHODS:
         for limit in (1e-9, 10):
             better = solve(
                 instance, method, start=placement, seed=seed, limits=Limits(time_s=limit)
             )
             assert better.saving_s >= first.saving_s - 1e-12
-            assert evaluate(instance, Placement.from_rows(instance, better.placement)).feasible
+            assert evaluate(instance, better.placement).feasible
 
 
 @settings(max_examples=60)
@@ -60,13 +60,16 @@ def test_ascent_ends_where_no_server_improves(random_instance, brute_force_laten
     for seed in range(20):
         instance = random_instance(seed, servers=2, layers=1)
         solution = solve(instance, "ascent", seed=seed)
-        cached = Placement.from_rows(instance, solution.placement).cached
+        cached = solution.placement.cached(instance)
         sets = (np.arange(1 << instance.items)[:, None] >> np.arange(instance.items)) & 1 == 1
         for n in range(instance.servers):
             for row in sets[sets @ instance.item_bytes <= instance.capacity_bytes[n]]:
                 other = cached.copy()
                 other[n] = row
-                assert evaluate(instance, Placement(other)).latency_s >= solution.latency_s - 1e-12
+                assert (
+                    evaluate(instance, Placement.of(instance, other)).latency_s
+                    >= solution.latency_s - 1e-12
+                )
 
 
 def test_pairs_of_servers_where_single_servers_are_stuck(two_servers):

@@ -39,7 +39,7 @@ def test_pipage_keeps_capacities_with_unequal_sizes(seed, models, random_instanc
     instance = random_instance(seed, top_k=1, models=models, servers=3, experts=6, rows=40)
     solution = solve(instance, "pipage")
     assert solution.status in ("feasible", "optimal")
-    assert evaluate(instance, Placement.from_rows(instance, solution.placement)).feasible
+    assert evaluate(instance, solution.placement).feasible
     ratio = solution.meta["lp_ratio"]
     assert ratio is None or ratio <= 1 + 1e-9
 
@@ -65,13 +65,13 @@ def test_enumeration_tries_every_start(seed, depth, random_instance):
 
 def naive_greedy(instance, cached):
     cached = cached.copy()
-    saving = evaluate(instance, Placement(cached)).saving_s
+    saving = evaluate(instance, Placement.of(instance, cached)).saving_s
     while True:
         choices = []
         for n, i in np.argwhere(~cached):
             more = cached.copy()
             more[n, i] = True
-            value = evaluate(instance, Placement(more))
+            value = evaluate(instance, Placement.of(instance, more))
             if value.feasible and value.saving_s > saving + 1e-12:
                 gain = (value.saving_s - saving) / instance.item_bytes[i]
                 choices.append((round(gain, 12), -n, -i, more, value.saving_s))

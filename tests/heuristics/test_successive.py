@@ -1,7 +1,6 @@
 import pytest
 from expertcache.problem.errors import InputError
 from expertcache.problem.evaluate import evaluate
-from expertcache.problem.placement import Placement
 from expertcache.solver import solve
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,7 +44,7 @@ def test_many_experts_in_a_layer(seed, top_k, random_instance):
     instance = random_instance(seed, top_k=top_k, models=2, experts=25, rows=60)
     for method in ("successive", "max-convolution"):
         solution = solve(instance, method)
-        assert evaluate(instance, Placement.from_rows(instance, solution.placement)).feasible
+        assert evaluate(instance, solution.placement).feasible
         assert 0 <= solution.meta["server_share"] <= 1 + 1e-12
         if top_k == 1:
             assert solution.meta["server_share"] == pytest.approx(1)

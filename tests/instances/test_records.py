@@ -1,11 +1,11 @@
-import dataclasses
-
+import msgspec
 import pytest
 from expertcache.command_line.parser import main
 from expertcache.instances.records import check, recipe_of, records, stored_placement
 from expertcache.instances.suites import SUITES
 from expertcache.problem.errors import InputError
 from expertcache.problem.evaluate import evaluate
+from expertcache.problem.placement import Placement
 from expertcache.problem.solution import PROOF_TOLERANCE, write_solution
 from expertcache.solver import solve
 
@@ -52,11 +52,14 @@ def test_check_tells_better_equal_and_worse(monkeypatch):
     best = solve(recipe_of("tiny-k2").make(), "milp")
     record = records()["tiny-k2"]
     assert check(best).outcome == "equal"
-    empty = dataclasses.replace(best, placement=[])
+    empty = msgspec.structs.replace(best, placement=[])
     assert check(empty).outcome == "worse"
     everything = [[n, 0, layer, e] for n in range(2) for layer in range(2) for e in range(4)]
-    assert check(dataclasses.replace(best, placement=everything)).outcome == "infeasible"
-    lower = dataclasses.replace(record, saving_s=record.saving_s / 2)
+    assert (
+        check(msgspec.structs.replace(best, placement=Placement(everything))).outcome
+        == "infeasible"
+    )
+    lower = msgspec.structs.replace(record, saving_s=record.saving_s / 2)
     monkeypatch.setattr("expertcache.instances.records.records", lambda: {"tiny-k2": lower})
     assert check(best).outcome == "better"
 
@@ -67,7 +70,7 @@ def test_check_on_the_command_line(tmp_path, capsys):
     write_solution(solution, path)
     assert main(["suite", "check", str(path)]) == 0
     assert "tiny-k2: worse" in capsys.readouterr().out
-    write_solution(dataclasses.replace(solution, instance="mine"), path)
+    write_solution(msgspec.structs.replace(solution, instance="mine"), path)
     assert main(["suite", "check", str(path)]) == 2
     assert "mine" in capsys.readouterr().err
 

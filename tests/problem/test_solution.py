@@ -1,9 +1,10 @@
-import dataclasses
 import gzip
 import json
 
+import msgspec
 import pytest
 from expertcache.problem.errors import InputError
+from expertcache.problem.placement import Placement
 from expertcache.problem.solution import (
     Solution,
     Status,
@@ -28,12 +29,12 @@ SOLUTION = Solution(
     bound_latency_s=0.5,
     gap=0.5,
     seconds=1e-3,
-    placement=[[0, 0, 0, 0], [1, 0, 0, 2]],
+    placement=Placement([[0, 0, 0, 0], [1, 0, 0, 2]]),
     options={"rule": "best", "depth": "2"},
     seed=7,
     meta={"picks": 2, "nested": {"a": [None, 1.5]}},
 )
-NOTHING = dataclasses.replace(
+NOTHING = msgspec.structs.replace(
     SOLUTION,
     status=Status.NONE,
     stopped_by=StoppedBy.TIME,
@@ -42,7 +43,7 @@ NOTHING = dataclasses.replace(
     bound_latency_s=None,
     gap=None,
     seed=None,
-    placement=[],
+    placement=None,
     options={},
     meta={},
 )
@@ -60,20 +61,20 @@ def test_every_field_survives(name, solution, tmp_path):
     stopped_by=st.sampled_from(StoppedBy),
     latency=st.floats(0, 1e300),
     bound=st.none() | st.floats(-1e300, 1e300),
-    rows=st.lists(st.lists(st.integers(0, 2**40), min_size=4, max_size=4)),
+    rows=st.lists(st.tuples(*[st.integers(0, 2**40)] * 4), unique=True),
     seed=st.none() | st.integers(0, 2**31),
     method=st.text(),
 )
 def test_any_solution_survives(
     status, stopped_by, latency, bound, rows, seed, method, tmp_path_factory
 ):
-    solution = dataclasses.replace(
+    solution = msgspec.structs.replace(
         SOLUTION,
         status=status,
         stopped_by=stopped_by,
         latency_s=latency,
         bound_latency_s=bound,
-        placement=rows,
+        placement=Placement(rows),
         seed=seed,
         method=method,
     )

@@ -24,7 +24,7 @@ def test_terms_give_the_saving(seed, top_k, models, servers, local, random_insta
     rng = np.random.default_rng(seed)
     for share in (0.2, 0.5, 0.9):
         cached = rng.random((instance.servers, instance.items)) < share
-        expected = evaluate(instance, Placement(cached)).saving_s
+        expected = evaluate(instance, Placement.of(instance, cached)).saving_s
         assert terms.saving_s(cached) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 

@@ -18,7 +18,7 @@ def files(folder):
 def test_map_and_grid(tmp_path):
     for recipe in SUITES["tiny"].recipes:
         instance = recipe.make()
-        placement = Placement.from_rows(instance, solve(instance, "random").placement)
+        placement = solve(instance, "random").placement
         for name in ("a", "b"):
             (tmp_path / name).mkdir(exist_ok=True)
             placement_figure(instance, placement, tmp_path / name, "x")
@@ -29,11 +29,11 @@ def test_map_and_grid(tmp_path):
 
 
 def test_without_positions_there_is_no_map(tmp_path, two_servers, random_instance):
-    placement_figure(two_servers, Placement.empty(two_servers), tmp_path, "x")
+    placement_figure(two_servers, Placement.empty(), tmp_path, "x")
     assert files(tmp_path) == ["x-grid.png", "x-grid.svg"]
     for changes in ({"servers": 0}, {"rows": 0}, {"models": 2}):
         instance = random_instance(1, **changes)
-        placement_figure(instance, Placement.empty(instance), tmp_path, "x")
+        placement_figure(instance, Placement.empty(), tmp_path, "x")
 
 
 def test_draw_on_the_command_line(tmp_path, two_servers, capsys):

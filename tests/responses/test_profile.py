@@ -43,7 +43,7 @@ def test_terms_give_the_gain_of_every_cache(seed, top_k, local, others, random_i
     cached[0] = False
     table = latency_table_s(instance, cached)
     terms = [layer_terms(instance, demand, 0, m, table) for m in range(2)]
-    before = evaluate(instance, Placement(cached)).saving_s
+    before = evaluate(instance, Placement.of(instance, cached)).saving_s
     for share in (0.3, 0.7):
         cached[0] = rng.random(instance.items) < share
         total = 0.0
@@ -55,7 +55,7 @@ def test_terms_give_the_gain_of_every_cache(seed, top_k, local, others, random_i
                     if cached[0, instance.item(m, layer, e)]
                 ]
                 total += gain_of(terms[m], layer, members)
-        gain = evaluate(instance, Placement(cached)).saving_s - before
+        gain = evaluate(instance, Placement.of(instance, cached)).saving_s - before
         assert total == pytest.approx(gain, abs=1e-12)
 
 

@@ -78,7 +78,7 @@ def test_replaying_what_was_optimised_gives_the_expected_latency(folder, trace):
     train = split_trace(trace, 0.3, 4, "train")
     instance = made(folder, train)
     for method in ("cloud-only", "random", "successive"):
-        placement = Placement.from_rows(instance, solve(instance, method).placement)
+        placement = solve(instance, method).placement
         walked = replay(instance, placement, train)
         assert walked.mean_s == pytest.approx(evaluate(instance, placement).latency_s, rel=1e-9)
         assert sum(walked.hit_share.values()) == pytest.approx(1)
@@ -89,7 +89,8 @@ def test_replaying_what_was_optimised_gives_the_expected_latency(folder, trace):
 def test_against_a_walk_token_by_token(folder, trace):
     test = split_trace(trace, 0.3, 4, "test")
     instance = made(folder, split_trace(trace, 0.3, 4, "train"))
-    placement = Placement.from_rows(instance, solve(instance, "random", seed=2).placement)
+    placement = solve(instance, "random", seed=2).placement
+    cached = placement.cached(instance)
     walked = replay(instance, placement, test)
     for user in range(instance.users):
         category = instance.meta["trace"]["user_category"][user]
@@ -105,7 +106,7 @@ def test_against_a_walk_token_by_token(folder, trace):
                     if instance.local[user, item]:
                         ways.append((instance.local_latency_s[user, 0], 0))
                     for n in range(instance.servers):
-                        if placement.cached[n, item]:
+                        if cached[n, item]:
                             way = instance.server_latency_s[user, n, 0]
                             ways.append((way, 1 if n == home else 2))
                     latency, node = min(ways)
@@ -125,10 +126,10 @@ def test_against_a_walk_token_by_token(folder, trace):
 def test_what_does_not_fit_is_refused(folder, trace, two_servers):
     instance = made(folder, trace)
     with pytest.raises(InputError, match="not made from a trace"):
-        replay(two_servers, Placement.empty(two_servers), trace)
+        replay(two_servers, Placement.empty(), trace)
     one = split_trace(trace, 0.3, 4, "test")
     with pytest.raises(InputError, match="category"):
-        replay(instance, Placement.empty(instance), one)
+        replay(instance, Placement.empty(), one)
 
 
 def test_on_the_command_line(folder, tmp_path, monkeypatch, capsys):

@@ -1,6 +1,7 @@
 import csv
 import math
 
+import msgspec
 import pandas as pd
 import pytest
 from expertcache.command_line.parser import main
@@ -8,7 +9,7 @@ from expertcache.instances.recipe import stored
 from expertcache.instances.suites import SUITES
 from expertcache.problem.errors import InputError
 from expertcache.problem.instance_file import read_instance, write_instance
-from expertcache.problem.solution import StoppedBy, read_solution, write_solution
+from expertcache.problem.solution import Status, StoppedBy, read_solution, write_solution
 from expertcache.studies.results import COLUMNS
 from expertcache.studies.study import Choice, Study
 
@@ -125,12 +126,13 @@ def test_ratio_against_a_bound_where_nothing_is_proved(tmp_path):
     # As if the time limit had struck with half of the way to go.
     path = tmp_path / "references" / "0.json"
     proved = read_solution(path)
-    values = proved.__dict__ | {
-        "status": "feasible",
-        "stopped_by": StoppedBy.TIME,
-        "bound_latency_s": proved.latency_s / 2,
-    }
-    write_solution(type(proved)(**values), path)
+    stopped = msgspec.structs.replace(
+        proved,
+        status=Status.FEASIBLE,
+        stopped_by=StoppedBy.TIME,
+        bound_latency_s=proved.latency_s / 2,
+    )
+    write_solution(stopped, path)
     lines = (tmp_path / "results.csv").read_bytes().splitlines(keepends=True)
     (tmp_path / "results.csv").write_bytes(b"".join(lines[:2]))
     plan.run(tmp_path)
@@ -162,7 +164,7 @@ def test_placements_are_kept(tmp_path):
     paths = sorted((tmp_path / "solutions").iterdir())
     assert paths
     for path in paths:
-        assert read_solution(path).placement
+        assert read_solution(path).placement is not None
 
 
 @pytest.mark.parametrize(
