@@ -1,3 +1,5 @@
+import dataclasses
+
 import msgspec
 import pytest
 from expertcache.command_line.parser import main
@@ -52,14 +54,14 @@ def test_check_tells_better_equal_and_worse(monkeypatch):
     best = solve(recipe_of("tiny-k2").make(), "milp")
     record = records()["tiny-k2"]
     assert check(best).outcome == "equal"
-    empty = msgspec.structs.replace(best, placement=[])
+    empty = msgspec.structs.replace(best, placement=Placement.empty())
     assert check(empty).outcome == "worse"
     everything = [[n, 0, layer, e] for n in range(2) for layer in range(2) for e in range(4)]
     assert (
         check(msgspec.structs.replace(best, placement=Placement(everything))).outcome
         == "infeasible"
     )
-    lower = msgspec.structs.replace(record, saving_s=record.saving_s / 2)
+    lower = dataclasses.replace(record, saving_s=record.saving_s / 2)
     monkeypatch.setattr("expertcache.instances.records.records", lambda: {"tiny-k2": lower})
     assert check(best).outcome == "better"
 
