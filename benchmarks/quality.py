@@ -9,6 +9,7 @@ the saving that its bound leaves open (then a share is too small, never too larg
 from __future__ import annotations
 
 import argparse
+import math
 from concurrent.futures import ProcessPoolExecutor
 
 import pandas as pd
@@ -90,7 +91,7 @@ def measure(cell: tuple[str, str, int, float]) -> list[dict[str, object]]:
                 "family": family,
                 "seed": seed,
                 "method": method,
-                "ratio": result.saving_s / most if most > 0 else 1.0,
+                "ratio": result.saving_s / most if most > 0 else math.nan,
                 "proved": proved,
                 "seconds": result.seconds,
                 "milp_seconds": exact.seconds,

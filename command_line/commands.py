@@ -292,6 +292,7 @@ def study(
     instance_seed: list[int] | None,
     jobs: int,
     scheduler: str | None,
+    retry_failed: bool,
     output: str,
 ) -> int:
     """Run instances x methods x seeds; go on where an earlier run stopped."""
@@ -314,10 +315,16 @@ def study(
         run = read_study(instances[0])
     else:
         run = study_of_words(given | {"instances": instances}, sys.argv[1:])
-    table = run.run(output, jobs=jobs, scheduler=scheduler)
-    _print(table)
-    _print(f"\nwritten to {output}: results.csv, report.html and the figures")
-    return 0
+    report = run.run(output, jobs=jobs, scheduler=scheduler, retry_failed=retry_failed)
+    if report.table:
+        _print(report.table)
+        _print(f"\nwritten to {output}: results.csv, report.html and the figures")
+    if report.failures:
+        shown = "".join(f"\n  {line}" for line in report.failures[:10])
+        print(f"failed cells (--retry-failed runs them again):{shown}", file=sys.stderr)
+    if report.missing:
+        print(f"stopped, {report.missing} cells missing: the same command goes on", file=sys.stderr)
+    return 0 if report.succeeded else 3
 
 
 def replay(

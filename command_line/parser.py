@@ -183,6 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--instance-seed", type=int, action="append", metavar="SEED")
     study.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
     study.add_argument("--scheduler", metavar="ADDRESS", help="run on a Dask cluster")
+    study.add_argument("--retry-failed", action="store_true", help="run failed cells again")
     study.add_argument("--output", required=True, metavar="DIR")
 
     replay = command(groups, "replay", "replay", "recorded tokens under placements")

@@ -14,7 +14,7 @@ from ..method import Limits
 from ..problem.errors import UnsupportedError
 from ..problem.evaluate import latency_empty_s
 from ..problem.instance import Instance
-from ..problem.solution import Solution
+from ..problem.solution import Solution, StoppedBy
 from ..solver import a_priori, solve
 
 
@@ -50,12 +50,16 @@ class Answer(NamedTuple):
     guarantee : Guarantee or None
         What is proven in advance.
     error : str
+        Why there is no solution.
+    stopped_by : StoppedBy
+        The same, for programs.
     """
 
     solution: Solution | None
     sizes: Mapping[str, Any]
     guarantee: Guarantee | None = None
     error: str = ""
+    stopped_by: StoppedBy = StoppedBy.ERROR
 
 
 def perform(cell: Cell) -> Answer:
