@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +30,10 @@ from ..problem.solution import (
 if TYPE_CHECKING:
     from ..instances.trace_split import Part
     from ..method import Limits
+    from ..watch import Callback
+
+#: Signals on which a run hands back what it has.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 #: Options of the command line and the scenario fields they set.
 _FIELDS = {
@@ -152,6 +159,7 @@ def solve(
     bound: str | None,
     option: list[str],
     output: str | None,
+    log: str | None,
     json: bool,
 ) -> int:
     """Solve an instance."""
@@ -170,20 +178,34 @@ def solve(
         check_writable(output)
     loaded = read_instance(instance)
     placement = None if start is None else _placement(loaded, start)[1]
-    solution = run(
-        loaded,
-        chosen,
-        limits=limits,
-        seed=seed,
-        options=options,
-        start=placement,
-        progress=True,
-    )
+    with _watching(log, loaded.name, chosen.name) as callback:
+        solution = run(
+            loaded,
+            chosen,
+            limits=limits,
+            seed=seed,
+            options=options,
+            start=placement,
+            callback=callback,
+            signals=_SIGNALS,
+        )
     solution = _certified(loaded, solution, bound, limits)
     if output is not None:
         write_solution(solution, output)
     _print(solution_bytes(solution).decode().rstrip() if json else solution.summary())
     return 3 if solution.status is Status.NONE else 0
+
+
+@contextlib.contextmanager
+def _watching(log: str | None, instance: str, method: str) -> Iterator[Callback]:
+    """Show events on the terminal, and write them to a file where one is wanted."""
+    from ..events import EventFile, ProgressLine, all_of
+
+    with contextlib.ExitStack() as stack:
+        callbacks: list[Callback] = [stack.enter_context(ProgressLine())]
+        if log is not None:
+            callbacks.append(stack.enter_context(EventFile(log, instance, method)))
+        yield all_of(callbacks)
 
 
 def _certified(
@@ -194,10 +216,11 @@ def _certified(
     from ..solver import a_priori, with_bound
     from ..solver import bound as bound_by
 
-    if bound is not None:
-        found = bound_by(instance, bound, limits=limits).bound_latency_s
-        assert found is not None
-        solution = with_bound(solution, found)
+    # Who interrupts a run wants what there is.
+    if bound is not None and solution.stopped_by is not StoppedBy.INTERRUPTED:
+        found = bound_by(instance, bound, limits=limits, signals=_SIGNALS)
+        assert found.bound_saving_s is not None
+        solution = with_bound(instance, solution, found.bound_saving_s)
     promise = a_priori(solution, Facts(instance))
     return msgspec.structs.replace(solution, meta=solution.meta | {"guarantee": promise._asdict()})
 
@@ -249,7 +272,14 @@ def evaluate(instance: str, solution: str, json: bool) -> int:
     return 0
 
 
-def bound(instance: str, method: str, time_limit: float | None, threads: int, json: bool) -> int:
+def bound(
+    instance: str,
+    method: str,
+    time_limit: float | None,
+    threads: int,
+    log: str | None,
+    json: bool,
+) -> int:
     """Lower bound on the latency of every placement."""
     from ..method import Limits
     from ..solver import bound as bound_by
@@ -258,7 +288,9 @@ def bound(instance: str, method: str, time_limit: float | None, threads: int, js
     chosen = find_method(method)
     bound_of(chosen)
     limits = Limits(_seconds(time_limit), threads=threads)
-    found = bound_by(read_instance(instance), chosen, limits=limits, progress=True)
+    loaded = read_instance(instance)
+    with _watching(log, loaded.name, chosen.name) as callback:
+        found = bound_by(loaded, chosen, limits=limits, callback=callback, signals=_SIGNALS)
     complete = found.stopped_by is StoppedBy.PROOF
     result = {
         "method": found.method,

@@ -144,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
         "--option", action="append", default=[], metavar="KEY=VALUE", help="option of the method"
     )
     solve.add_argument("--output", metavar="FILE", help="write the solution")
+    _add_log(solve)
     _add_json(solve)
 
     command(groups, "methods", "methods", "list the methods")
@@ -157,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     bound.add_argument("instance", metavar="INSTANCE")
     bound.add_argument("--method", default="lp", help="lp (default) or decomposition")
     _add_limits(bound)
+    _add_log(bound)
     _add_json(bound)
 
     study = command(groups, "study", "study", "instances x methods x seeds: table, figures, page")
@@ -264,6 +266,12 @@ def _add_geography(parser: argparse.ArgumentParser, *, required: bool) -> None:
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time-limit", type=float, metavar="SECONDS")
     parser.add_argument("--threads", type=int, default=1, help="or processes (default: 1)")
+
+
+def _add_log(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log", metavar="FILE", help="write every better placement and bound, as JSON lines"
+    )
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

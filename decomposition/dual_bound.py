@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from ..heuristics.successive import successive
@@ -10,10 +9,10 @@ from ..method import Limits, Outcome
 from ..problem.evaluate import latency_empty_s
 from ..problem.instance import Instance
 from ..problem.solution import StoppedBy
-from .rounds import Decomposition, Round
+from .rounds import Decomposition
 
 
-def dual_bound(instance: Instance, *, limits: Limits, progress: bool = False) -> Outcome:
+def dual_bound(instance: Instance, *, limits: Limits) -> Outcome:
     """Bound the latency by `Decomposition`, starting from the columns of `successive`.
 
     Every certified round is a bound of its own; the best one counts.
@@ -23,24 +22,21 @@ def dual_bound(instance: Instance, *, limits: Limits, progress: bool = False) ->
     instance : Instance
     limits : Limits
         Time, and threads: the number of processes.
-    progress : bool
-        Show each round on stderr if that is a terminal.
     """
     began = time.perf_counter()
     deadline = limits.deadline()
-    first = successive(instance, limits=Limits(deadline.remaining_s()), seed=0).placement
+    first = successive(instance, limits=deadline.limits(), seed=0).placement
     assert first is not None
     empty = latency_empty_s(instance)
     log = []
     with Decomposition(instance, limits.threads) as decomposition:
         decomposition.add(first.cached(instance))
         for done in decomposition.rounds(deadline):
-            if progress:
-                show(done, empty)
+            limits.watch.tell(bound_saving_s=done.bound_s)
             log.append(
                 {
                     "seconds": time.perf_counter() - began,
-                    "bound_latency_s": latency_bound(empty, done.bound_s),
+                    "bound_latency_s": max(0.0, empty - done.bound_s),
                     "pricing": done.pricing,
                 }
             )
@@ -48,19 +44,6 @@ def dual_bound(instance: Instance, *, limits: Limits, progress: bool = False) ->
     return Outcome(
         None,
         StoppedBy.PROOF if decomposition.converged else stopped_by,
-        latency_bound(empty, decomposition.bound_s),
-        {"pricing": decomposition.pricing, "log": log},
+        meta={"pricing": decomposition.pricing, "log": log},
+        bound_saving_s=decomposition.bound_s,
     )
-
-
-def latency_bound(empty_s: float, saving_s: float) -> float:
-    """Lower bound on the latency from an upper bound on the saving, with room for rounding."""
-    return max(0.0, empty_s - saving_s - 1e-13 * empty_s)
-
-
-def show(done: Round, empty_s: float) -> None:
-    """Print a round to stderr if that is a terminal."""
-    if sys.stderr.isatty():
-        layers = ", ".join(f"{count} {name}" for name, count in done.pricing.items())
-        bound = latency_bound(empty_s, done.bound_s)
-        print(f"{done.seconds:8.1f} s  bound {bound:.9g} s  layers: {layers}", file=sys.stderr)

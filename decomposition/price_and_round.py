@@ -15,7 +15,7 @@ from ..problem.evaluate import latency_empty_s
 from ..problem.instance import BoolArray, Instance
 from ..problem.placement import Placement
 from ..problem.solution import StoppedBy, closes, latency_gap
-from .dual_bound import dual_bound, latency_bound, show
+from .dual_bound import dual_bound
 from .rounds import Decomposition
 
 #: Shares of the time left: for the bound; for one restricted master problem, and for a climb; for
@@ -42,7 +42,6 @@ def price_and_round(
     limits: Limits,
     seed: int,
     start: Placement | None = None,
-    progress: bool = False,
 ) -> Outcome:
     """Bound by layer decomposition, and choose among the layers' placements that it meets.
 
@@ -61,10 +60,8 @@ def price_and_round(
     seed : int
         Not used.
     start : Placement, optional
-    progress : bool
-        Show each round on stderr if that is a terminal.
     """
-    return _run(instance, limits, start, dives=_DIVES, progress=progress)
+    return _run(instance, limits, start, dives=_DIVES)
 
 
 def _run(
@@ -73,7 +70,6 @@ def _run(
     start: Placement | None,
     *,
     dives: Sequence[float],
-    progress: bool = False,
 ) -> Outcome:
     deadline = limits.deadline()
     meta: dict[str, Any] = {}
@@ -85,8 +81,7 @@ def _run(
     with Decomposition(instance, limits.threads) as decomposition:
         rounding = _Rounding(instance, decomposition, best, limits, deadline)
         for done in decomposition.rounds(deadline.part(_BOUND_SHARE)):
-            if progress:
-                show(done, rounding.empty_s)
+            limits.watch.tell(bound_saving_s=done.bound_s)
             rounding.round_up()
             if rounding.closed():
                 break
@@ -102,8 +97,8 @@ def _run(
     return Outcome(
         Placement.of(instance, rounding.best),
         stopped_by,
-        latency_bound(rounding.empty_s, rounding.bound_s),
-        meta | {"columns": len(decomposition.master), "pricing": decomposition.pricing},
+        meta=meta | {"columns": len(decomposition.master), "pricing": decomposition.pricing},
+        bound_saving_s=rounding.bound_s,
     )
 
 
@@ -119,12 +114,13 @@ class _Rounding:
         deadline: Deadline,
     ) -> None:
         self.best = best
-        self.empty_s = latency_empty_s(instance)
+        self._empty_s = latency_empty_s(instance)
         self._instance, self._decomposition = instance, decomposition
         self._demand = merged_demand(instance)
         self._limits, self._deadline = limits, deadline
         self._within_s = np.inf
         decomposition.add(best)
+        limits.watch.tell(saving_s=self.saving_s)
 
     @property
     def saving_s(self) -> float:
@@ -138,14 +134,14 @@ class _Rounding:
 
     def closed(self) -> bool:
         """Whether the gap is as small as wanted, or nothing but tolerance."""
-        latency, bound = self.empty_s - self.saving_s, latency_bound(self.empty_s, self.bound_s)
-        gap = latency_gap(latency, bound)
-        within = gap is not None and gap <= self._limits.gap
-        return within or closes(latency, bound, self.empty_s)
+        gap = latency_gap(self._empty_s - self.saving_s, max(0.0, self._empty_s - self.bound_s))
+        within = self._limits.gap > 0 and gap is not None and gap <= self._limits.gap
+        limitless = float(self._decomposition.terms.weight_s.sum())
+        return within or closes(self.saving_s, self.bound_s, limitless)
 
     def round_up(self) -> None:
         """Put known columns together and climb from there."""
-        limit = Limits(self._deadline.part(_MASTER_SHARE).remaining_s(), nodes=_MASTER_NODES)
+        limit = self._deadline.part(_MASTER_SHARE).limits(nodes=_MASTER_NODES)
         best = self._decomposition.master.rounded(limit, self.best)
         if np.array_equal(best, self.best):
             return
@@ -161,6 +157,7 @@ class _Rounding:
         self._decomposition.add(placement)
         if self._decomposition.terms.saving_s(placement) > self.saving_s:
             self.best = placement
+            self._limits.watch.tell(saving_s=self.saving_s)
 
     def enumerate(self) -> None:
         """Look at all placements in which no layer loses much against the bound, then at more."""
@@ -207,8 +204,7 @@ class _Rounding:
             requests=instance.requests.part(np.flatnonzero(own[instance.request_items[:, 0]])),
             capacity_bytes=instance.capacity_bytes - fixed @ instance.item_bytes,
         )
-        time_s = self._deadline.part(_DIVE_SHARE).remaining_s()
-        limits = Limits(time_s, threads=self._limits.threads)
+        limits = self._deadline.part(_DIVE_SHARE).limits(threads=self._limits.threads)
         found = _run(rest, limits, None, dives=_DIVES[:1]).placement
         assert found is not None
         self._climb(fixed | found.cached(rest))

@@ -84,6 +84,7 @@ def local_search(
         value = search.terms.saving_s(cached)
         if value > saving:
             best, saving = cached, value
+            limits.watch.tell(saving)
     assert best is not None
 
     empty = latency_empty_s(instance)
@@ -95,7 +96,7 @@ def local_search(
         part = search.neighbourhood(best, size)
         result = run_highs(
             part.model.linear,
-            limits=Limits(time_s=deadline.remaining_s(), nodes=_STEP_NODES),
+            limits=deadline.limits(nodes=_STEP_NODES),
             seed=seed,
             start=part.model.start(best),
         )
@@ -106,11 +107,14 @@ def local_search(
             value = search.terms.saving_s(found)
             if value > saving * (1 + 1e-12) and search.fits(found):
                 best, saving, idle = found, value, 0
+                limits.watch.tell(saving)
         if result.stopped_by in (StoppedBy.PROOF, StoppedBy.FINISHED):
             if part.whole:
-                proved = max(0.0, empty + result.bound)
                 return Outcome(
-                    Placement.of(instance, best), result.stopped_by, proved, meta | {"steps": done}
+                    Placement.of(instance, best),
+                    result.stopped_by,
+                    meta=meta | {"steps": done},
+                    bound_saving_s=-result.bound,
                 )
             if result.nodes <= _QUICK_NODES and len(part.model.linear.row_lower) < _QUICK_ROWS:
                 size *= 1.3
@@ -142,7 +146,7 @@ def _starts(
             return
     model = coverage_lp(instance, terms)
     if len(model.linear.row_lower) <= _LP_ROWS:
-        result = run_highs(model.linear, limits=Limits(time_s=share.remaining_s()), relax=True)
+        result = run_highs(model.linear, limits=share.limits(), relax=True)
         if result.values is not None:
             rounded = _by_value(instance, model, result.values)
             yield InTurn(rounded, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -306,6 +307,13 @@ class Instance:
         cloud = self.cloud_latency_s[users][:, self.item_model]
         local = self.local_latency_s[users][:, self.item_model]
         return np.where(self.local[users], np.minimum(local, cloud), cloud)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Check sum of the instance's file, as it is written without compression."""
+        from .instance_file import instance_bytes
+
+        return hashlib.sha256(instance_bytes(self)).hexdigest()
 
     def replace(self, **changes: Any) -> Instance:
         """Copy with some fields changed, validated again."""
