@@ -7,8 +7,6 @@ import math
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-import msgspec
-
 from ..problem.errors import InputError
 from .model_table import PRECISION_BITS, ModelCard, model_card
 
@@ -22,12 +20,13 @@ class Scenario:
     Parameters
     ----------
     models : tuple of str
-        Names from the model table; user u runs model ``u mod M``.
+        Names in the model table; user u runs model ``u mod M``.
     layers, experts, top_k : int, optional
-        Replace the models' own numbers, to make smaller instances.
+        Instead of the models' own, to make smaller instances.
     precision : str
-        Of the experts' weights, a key of `PRECISION_BITS`.
+        Of the experts' weights: bf16, fp8, mxfp4, int4 or fp32.
     servers, users : int
+        How many there are.
     area_m : float
         Side of the square in which servers and users are drawn uniformly, in metres (assumed).
     capacity : float
@@ -35,21 +34,22 @@ class Scenario:
     local : int
         Experts of each layer that a device keeps: those its user needs most (assumed).
     skew : float
-        Zipf exponent of the experts' weights; 0 is uniform (assumed). With K >= 2 the popularity
-        is flatter than the weights, because one token uses an expert once.
+        Exponent of Zipf's law, which the experts' weights follow; 0 is uniform (assumed). With
+        K >= 2 the popularity is flatter than the weights: one token uses an expert once.
     coactivation : float
-        0: experts come together only by popularity. c > 0: every pair of the same random group of
-        top_k experts multiplies a set's odds by exp(c), while the popularity of each expert stays
-        the same (exactly where all sets are enumerated, see `max_sets`).
+        Strength c of experts coming together; 0 is by popularity only, 3 is strong (assumed).
+        Every pair of the same random group of top_k experts multiplies a set's odds by exp(c),
+        while the popularity of each expert stays the same (exactly where all sets are enumerated,
+        see `max_sets`).
     user_concentration : float
-        Total mass of the Dirichlet law from which each user draws their own law of the sets, around
-        the common one: large is alike, ``inf`` is equal (assumed).
+        Likeness of the users: large is alike, ``inf`` is equal (assumed). The total mass of the
+        Dirichlet law from which each user draws their own law of the sets, around the common one.
     max_sets : int
-        Up to so many expert sets of a layer are enumerated; where there are more, this many draws
-        make the support. A recorded gpt-oss layer has thousands of sets: draw more for realism.
+        Expert sets of a layer at most. Up to so many are enumerated; where there are more, this
+        many draws make the support. A recorded gpt-oss layer has thousands: draw more for realism.
     tokens : int, optional
-        Count the sets of so many drawn tokens for each user and layer, instead of using the
-        probabilities themselves: sparse sets.
+        Drawn for each user and layer, to count their sets instead of taking the probabilities:
+        sparse sets.
     radius_m : float
         Range of the radio link in metres (assumed).
     carrier_hz, bandwidth_hz : float
@@ -172,6 +172,8 @@ class Scenario:
         InputError
             If a field is unknown or a value does not fit it.
         """
+        import msgspec
+
         types = get_type_hints(Scenario)
         values = {}
         for name, value in changes.items():

@@ -141,8 +141,10 @@ def import_trace(
     Raises
     ------
     InputError
-        If the trace does not fit the model.
+        If the trace does not fit the model, or `max_sets` is less than 1.
     """
+    if max_sets is not None and max_sets < 1:
+        raise InputError(f"max_sets: must be >= 1, got {max_sets}")
     scenario = _fitted(scenario, trace)
     geography = draw_geography(
         sites, points, servers=scenario.servers, users=scenario.users, seed=seed
