@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from ..problem.errors import InputError
+from ..problem.sizes import MAX_INT
 from .model_table import PRECISION_BITS, ModelCard, model_card
+
+#: Beyond this the number of possible expert sets takes minutes to compute.
+MAX_TOP_K = 256
+
+#: Beyond this `skew` and `coactivation` make the law of the sets overflow.
+MAX_EXPONENT = 20
 
 
 @dataclass(frozen=True)
@@ -131,8 +138,8 @@ class Scenario:
             value = getattr(self, spec.name)
             if isinstance(value, str | tuple) or value is None:
                 continue
-            if isinstance(value, int) and value >= 2**31:
-                raise InputError(f"{spec.name}: must be < 2**31")
+            if isinstance(value, int) and value > MAX_INT:
+                raise InputError(f"{spec.name}: must be <= {MAX_INT}")
             if math.isnan(value) or (math.isinf(value) and spec.name not in may_be_infinite):
                 raise InputError(f"{spec.name}: must be finite")
             if spec.name not in any_sign and not (
@@ -141,16 +148,14 @@ class Scenario:
                 least = ">=" if spec.name in may_be_zero else ">"
                 raise InputError(f"{spec.name}: must be {least} 0")
         for card in cards:
-            # Beyond this the number of possible sets takes minutes to compute.
-            if card.top_k > 256:
-                raise InputError(f"top_k: must be <= 256, got {card.top_k}")
+            if card.top_k > MAX_TOP_K:
+                raise InputError(f"top_k: must be <= {MAX_TOP_K}, got {card.top_k}")
             if card.top_k > card.experts:
                 raise InputError(f"top_k: {card.top_k} exceeds the {card.experts} experts")
             if self.local > card.experts:
                 raise InputError(f"local: {self.local} exceeds the {card.experts} experts")
-        # Beyond these the law of the sets overflows.
-        if self.skew > 20 or self.coactivation > 20:
-            raise InputError("skew and coactivation: must be <= 20")
+        if max(self.skew, self.coactivation) > MAX_EXPONENT:
+            raise InputError(f"skew and coactivation: must be <= {MAX_EXPONENT}")
 
     def cards(self) -> tuple[ModelCard, ...]:
         """The models' cards with `layers`, `experts` and `top_k` replaced where given."""

@@ -23,6 +23,7 @@ from .model_table import model_table
 from .scenario import Scenario
 from .sites import draw_geography
 
+#: Bytes of a trace's arrays, which may be compressed in a file of `MAX_FILE_BYTES`.
 _MAX_TRACE_BYTES = 8 * 2**30
 
 #: What NumPy and zipfile raise on files that are damaged, encrypted, pickled or absurdly large.
