@@ -1,8 +1,11 @@
-"""The command line.
+"""The command line: what can be said, and what is then done.
 
-`parser` has `main` and the list of commands, `options` the options of each, `scenario_options`
-those that follow from the declaration of a scenario. The work of the commands stands in
-`instances` (`generate`, `import`), `suites`, `solving` (`solve`, `bound`, `evaluate`, `export`,
-`methods`) and `studies` (`study`, `replay`, `draw`); `words` reads what options hold, `output`
-prints.
+In reading order:
+
+- `parser`: the list of commands, and `main`, which runs one and turns bad input into one line.
+- `options`: the options of each command; `scenario_options`: those that a scenario declares.
+- `instances`: the commands `generate` and `import`; `suites`: `suite`.
+- `solving`: `solve`, `bound`, `evaluate`, `export` and `methods`.
+- `studies`: `study`, `replay` and `draw`.
+- `words`: what the words of an option stand for; `output`: printing.
 """

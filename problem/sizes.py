@@ -16,7 +16,7 @@ MAX_ITEMS = 10_000_000
 #: Users times items: which items each device holds is an array of so many bytes.
 MAX_USER_ITEMS = 1_000_000_000
 
-#: Bytes of all items, or of a server: sums of two stay exact in 64 bits.
+#: Bytes of all items, or of a server: what is used and what is left fit in 64 bits.
 MAX_BYTES = 2**62
 
 #: Bytes of a file, after decompression: a gzip bomb stops here.
