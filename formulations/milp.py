@@ -17,7 +17,6 @@ from ..method import Limits, Method, Outcome
 from ..problem.errors import InputError
 from ..problem.instance import BoolArray, Instance
 from ..problem.placement import Placement, within_capacities
-from ..problem.sizes import MAX_INT
 from ..problem.solution import StoppedBy
 from .assignment import assignment_model
 from .compiled import compiled
@@ -84,7 +83,7 @@ def milp(
         raise InputError(f"milp: option effort: must be 0 to 1, got {effort}")
     if not 0 <= climbs <= 1000:
         raise InputError(f"milp: option climbs: must be 0 to 1000, got {climbs}")
-    if not 0 <= reliable <= MAX_INT:
+    if not 0 <= reliable < 2**31:
         raise InputError(f"milp: option reliable: must be >= 0, got {reliable}")
     rows = {"shared": shared, "partners": partners, "profiles": profiles}
     began = time.perf_counter()
