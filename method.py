@@ -15,6 +15,7 @@ from .guarantees import Facts, Guarantee, no_guarantee
 from .problem.errors import InputError
 from .problem.instance import Instance
 from .problem.placement import Placement
+from .problem.sizes import MAX_INT
 from .problem.solution import Solution, StoppedBy
 from .watch import Watch
 
@@ -54,8 +55,8 @@ class Limits:
     def __post_init__(self) -> None:
         if not self.time_s > 0:
             raise InputError(f"time limit: must be > 0 seconds, got {self.time_s}")
-        if self.nodes is not None and not 0 <= self.nodes < 2**31:
-            raise InputError(f"node limit: must be between 0 and 2**31 - 1, got {self.nodes}")
+        if self.nodes is not None and not 0 <= self.nodes <= MAX_INT:
+            raise InputError(f"node limit: must be between 0 and {MAX_INT}, got {self.nodes}")
         if not 0 <= self.gap < math.inf:
             raise InputError(f"gap: must be >= 0 and finite, got {self.gap}")
         if not 1 <= self.threads <= 1024:

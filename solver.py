@@ -19,6 +19,7 @@ from .problem.errors import InputError, UnsupportedError
 from .problem.evaluate import evaluate, latency_empty_s, limitless_saving_s
 from .problem.instance import Instance
 from .problem.placement import Placement
+from .problem.sizes import MAX_INT
 from .problem.solution import ROUNDING, Solution, Status, StoppedBy, closes, latency_gap
 from .watch import Callback, Watch, stopped_by_signals
 
@@ -124,8 +125,8 @@ def solve(
     """
     chosen = find_method(method) if isinstance(method, str) else method
     converted = chosen.options(options or {})
-    if not 0 <= seed < 2**31:
-        raise InputError(f"seed: must be between 0 and 2**31 - 1, got {seed}")
+    if not 0 <= seed <= MAX_INT:
+        raise InputError(f"seed: must be between 0 and {MAX_INT}, got {seed}")
     if reason := chosen.unsupported(instance):
         raise UnsupportedError(f"{chosen.name}: {reason}")
     arguments: dict[str, Any] = {"seed": seed, **converted}

@@ -19,7 +19,7 @@ class Demand:
     Attributes
     ----------
     sets : int array [A, K]
-        Distinct expert sets as ascending item numbers, padded with I on the right.
+        Distinct expert sets as ascending item numbers, padded with I.
     user, expert_set : int array [Q]
         User and set of each sum.
     rate : float array [Q]

@@ -23,7 +23,7 @@ def subset_profiles(terms: LayerTerms, layers: int, experts: int) -> Profiles:
     layers, experts : int
         At most `MAX_EXPERTS` experts.
     """
-    bits = np.where(terms.experts >= 0, np.left_shift(1, terms.experts.clip(0)), 0)
+    bits = np.where(terms.experts < experts, np.left_shift(1, terms.experts), 0)
     mask = np.bitwise_or.reduce(bits, axis=1)
     size = np.bitwise_count(np.arange(1 << experts))
     by_size = [np.flatnonzero(size == k) for k in range(experts + 1)]
