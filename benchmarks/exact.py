@@ -25,7 +25,7 @@ from expertcache.formulations.compiled import compiled
 from expertcache.formulations.coverage import coverage_model
 from expertcache.instances.generate import generate
 from expertcache.instances.suites import find_suite
-from expertcache.linear.coverage_program import coverage_lp
+from expertcache.linear.coverage_program import coverage_program
 from expertcache.linear.highs import LinearModel, run_highs
 from expertcache.method import Limits
 from expertcache.problem.evaluate import latency_empty_s
@@ -88,7 +88,7 @@ def run_variant(instance: Instance, variant: str, limit: float) -> Run:
 
 def arrays(instance: Instance) -> LinearModel:
     """Plain coverage model without Pyomo."""
-    return coverage_lp(instance, coverage_terms(instance)).linear
+    return coverage_program(instance, coverage_terms(instance)).linear
 
 
 def root_saving_s(instance: Instance, variant: str) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..linear.coverage_program import CoverageLp, coverage_lp
+from ..linear.coverage_program import CoverageProgram, coverage_program
 from ..linear.highs import run_highs
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.demand import merged_demand
@@ -140,7 +140,7 @@ def _starts(
         yield InTurn(climb(instance, demand, first.cached, order, share)[1], {})
         if share.passed():
             return
-    model = coverage_lp(instance, terms)
+    model = coverage_program(instance, terms)
     if len(model.linear.row_lower) <= _LP_ROWS:
         result = run_highs(model.linear, limits=Limits(time_s=share.remaining_s()), relax=True)
         if result.values is not None:
@@ -149,7 +149,7 @@ def _starts(
             yield InTurn(climb(instance, demand, rounded, order, share)[1], {})
 
 
-def _by_value(instance: Instance, model: CoverageLp, values: np.ndarray) -> BoolArray:
+def _by_value(instance: Instance, model: CoverageProgram, values: np.ndarray) -> BoolArray:
     """Fill every server with the pairs of the largest values of the relaxation."""
     x = np.zeros((instance.servers, instance.items))
     x[model.server, model.item] = values[: len(model.server)]
@@ -162,7 +162,7 @@ class _Part:
     """A neighbourhood: its free pairs, its model, and whether it is the whole instance."""
 
     free: BoolArray
-    model: CoverageLp
+    model: CoverageProgram
     whole: bool
 
 
@@ -240,7 +240,7 @@ class _Search:
         free[np.ix_(servers, items)] = True
         return _Part(
             free=free,
-            model=coverage_lp(self.instance, part, free=free, fixed=cached),
+            model=coverage_program(self.instance, part, free=free, fixed=cached),
             whole=len(servers) == N and taken == self.layers,
         )
 

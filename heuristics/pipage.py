@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from ..guarantees import Facts, Guarantee, no_guarantee
-from ..linear.coverage_program import coverage_lp
+from ..linear.coverage_program import coverage_program
 from ..linear.highs import run_highs
 from ..method import Limits, Method, Outcome
 from ..problem.evaluate import latency_empty_s
@@ -47,7 +47,7 @@ def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     """
     deadline = limits.deadline()
     terms = coverage_terms(instance)
-    model = coverage_lp(instance, terms)
+    model = coverage_program(instance, terms)
     result = run_highs(
         model.linear,
         limits=dataclasses.replace(limits, time_s=deadline.remaining_s()),
