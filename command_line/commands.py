@@ -190,7 +190,7 @@ def _certified(
     instance: Instance, solution: Solution, bound: str | None, limits: Limits
 ) -> Solution:
     """Add what is proven in advance, and a bound where one is wanted."""
-    from ..guarantees import Facts
+    from ..guarantees import Structure
     from ..solver import a_priori, with_bound
     from ..solver import bound as bound_by
 
@@ -198,7 +198,7 @@ def _certified(
         found = bound_by(instance, bound, limits=limits).bound_latency_s
         assert found is not None
         solution = with_bound(solution, found)
-    promise = a_priori(solution, Facts(instance))
+    promise = a_priori(solution, Structure(instance))
     return msgspec.structs.replace(solution, meta=solution.meta | {"guarantee": promise._asdict()})
 
 

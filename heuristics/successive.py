@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..guarantees import Facts, Guarantee, server_by_server
+from ..guarantees import Guarantee, Structure, server_by_server
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.demand import merged_demand
 from ..problem.evaluate import latency_table_s
@@ -64,9 +64,9 @@ def run_successive(
     return Outcome(Placement.of(instance, cached), meta={"server_share": share})
 
 
-def guarantee(facts: Facts, solution: Solution) -> Guarantee:
+def guarantee(structure: Structure, solution: Solution) -> Guarantee:
     """Guarantee of servers filled in turn."""
-    return server_by_server(facts, solution.meta.get("server_share"))
+    return server_by_server(structure, solution.meta.get("server_share"))
 
 
 METHOD = Method(
