@@ -37,7 +37,7 @@ from tqdm import tqdm
 #: The model without any help, and HiGHS' own defaults.
 _BARE: dict[str, Any] = {"shared": False, "partners": False, "profiles": False}
 _AS_IT_IS: dict[str, Any] = {
-    "climbs": 0,
+    "start_orders": 0,
     "presolve": True,
     "effort": 0.05,
     "reliable": 8,
@@ -52,7 +52,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no shared": {"shared": False},
     "no partners": {"partners": False},
     "no profiles": {"profiles": False},
-    "no climb": {"climbs": 0},
+    "no start": {"start_orders": 0},
     "presolve": {"presolve": True},
     "effort 0.05": {"effort": 0.05},
     "reliable 8": {"reliable": 8},

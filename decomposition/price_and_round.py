@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..heuristics.ascent import climb, in_turn
+from ..heuristics.ascent import ascend, in_turn
 from ..heuristics.successive import guarantee
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.demand import merged_demand
@@ -154,7 +154,7 @@ class _Rounding:
     def _climb(self, placement: BoolArray) -> None:
         """Improve a placement by best responses and take it up."""
         order, until = range(self._instance.servers), self._deadline.part(_MASTER_SHARE)
-        _, best = climb(self._instance, self._demand, placement, order, until)
+        _, best = ascend(self._instance, self._demand, placement, order, until)
         self._take(best)
 
     def _take(self, placement: BoolArray) -> None:

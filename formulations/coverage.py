@@ -8,7 +8,7 @@ import pyomo.environ as pyo
 from ..problem.evaluate import latency_empty_s
 from ..problem.instance import Instance
 from ..problem.terms import coverage_terms
-from .nearness import Nearness
+from .availability import Availability
 from .partner_rows import add_partner_rows
 from .placement_block import add_placement, check_rows, linear, new_model
 from .profile_rows import add_profile_rows
@@ -30,8 +30,8 @@ def coverage_model(
     ----------
     instance : Instance
     shared : bool
-        Let all terms share one variable ``near[server set, item]`` for "some server of the set
-        caches the item" instead of a sum over ``x`` in each row: fewer nonzeros, the same bound.
+        Let all terms share one variable ``available[server set, item]`` for "some server of the
+        set caches the item", not a sum over ``x`` in each row: fewer nonzeros, the same bound.
     partners, profiles : bool
         Add the valid rows of `partner_rows` and `profile_rows`: a tighter linear relaxation, the
         same integer solutions.
@@ -51,7 +51,7 @@ def coverage_model(
     model.z = pyo.Var(range(len(terms)), bounds=(0, 1))
     z = list(model.z.values())
 
-    near = Nearness(model, terms, x)
+    available = Availability(model, terms, x)
     single = terms.sizes() == 1
     model.cover = pyo.Constraint(pyo.Any)
     item = members[term, column].tolist()
@@ -60,13 +60,13 @@ def coverage_model(
     for t, k, g, i, straight in zip(
         term.tolist(), column.tolist(), server_set, item, direct, strict=True
     ):
-        provider = near.servers(g, i) if straight else [near(g, i)]
+        provider = available.servers(g, i) if straight else [available(g, i)]
         coefficients = [1.0] + [-1.0] * len(provider)
         model.cover[t, k] = (None, linear(coefficients, [z[t], *provider]), 0)
     if partners:
-        add_partner_rows(model, instance, terms, near)
+        add_partner_rows(model, instance, terms, available)
     if profiles:
-        add_profile_rows(model, instance, terms, near)
+        add_profile_rows(model, instance, terms, available)
     model.latency = pyo.Objective(
         expr=linear((-terms.weight_s).tolist(), z, latency_empty_s(instance))
     )

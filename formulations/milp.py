@@ -41,7 +41,7 @@ def milp(
     shared: bool = True,
     partners: bool = True,
     profiles: bool = True,
-    climbs: int = 16,
+    start_orders: int = 16,
     presolve: bool = False,
     effort: float = 0.0,
     reliable: int = 1,
@@ -60,7 +60,7 @@ def milp(
         All three have the same optimum; `coverage` is the smallest.
     shared, partners, profiles : bool
         Of `coverage_model`; the other formulations do not have them.
-    climbs : int
+    start_orders : int
         Server orders of `ascent`, whose placement HiGHS begins with where K >= 2 and no start is
         given; 0 for none.
     presolve : bool
@@ -81,8 +81,8 @@ def milp(
     """
     if not 0 <= effort <= 1:
         raise InputError(f"milp: option effort: must be 0 to 1, got {effort}")
-    if not 0 <= climbs <= 1000:
-        raise InputError(f"milp: option climbs: must be 0 to 1000, got {climbs}")
+    if not 0 <= start_orders <= 1000:
+        raise InputError(f"milp: option start_orders: must be 0 to 1000, got {start_orders}")
     if not 0 <= reliable < 2**31:
         raise InputError(f"milp: option reliable: must be >= 0, got {reliable}")
     rows = {"shared": shared, "partners": partners, "profiles": profiles}
@@ -106,10 +106,10 @@ def milp(
     }
     if deadline.passed():
         return Outcome(start, StoppedBy.TIME, meta=meta)
-    # With K = 1 HiGHS has found the optimum before the climbs are done.
-    if start is None and climbs and max(spec.top_k for spec in instance.models) > 1:
+    # With K = 1 HiGHS has found the optimum before the ascents are done.
+    if start is None and start_orders and instance.top_k > 1:
         left = Limits(time_s=deadline.remaining_s())
-        start = ascent(instance, limits=left, seed=seed, orders=climbs).placement
+        start = ascent(instance, limits=left, seed=seed, orders=start_orders).placement
         meta["start_seconds"] = time.perf_counter() - handed
     result = run_highs(
         linear,

@@ -42,7 +42,7 @@ def ascent(
     seed : int
         For the random orders.
     start : Placement, optional
-        Where every climb begins.
+        Where every ascent begins.
     orders : int
         How many server orders to try: as given, reversed, then random ones.
     """
@@ -64,7 +64,7 @@ def ascent(
             meta |= {} if meta else first.share
         else:
             cached = start.cached(instance)
-        latency, cached = climb(instance, demand, cached, order, deadline)
+        latency, cached = ascend(instance, demand, cached, order, deadline)
         if latency < best_latency or best is None:
             best, best_latency = Placement.of(instance, cached), latency
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
@@ -96,7 +96,7 @@ def in_turn(instance: Instance, order: Sequence[int], deadline: Deadline) -> InT
     )
 
 
-def climb(
+def ascend(
     instance: Instance,
     demand: Demand,
     cached: BoolArray,

@@ -18,8 +18,8 @@ from ..problem.placement import Placement
 from ..problem.solution import StoppedBy
 from ..problem.terms import Terms, coverage_terms
 from . import stopping
-from .ascent import InTurn, climb, in_turn, server_orders
-from .fill import fill
+from .ascent import InTurn, ascend, in_turn, server_orders
+from .packing import pack_in_order
 from .successive import guarantee
 
 #: Share of the time limit that the starts may take.
@@ -131,13 +131,13 @@ def _starts(
     order = tuple(range(instance.servers))
     if start is not None:
         yield InTurn(start.cached(instance), {})
-        yield InTurn(climb(instance, demand, start.cached(instance), order, deadline)[1], {})
+        yield InTurn(ascend(instance, demand, start.cached(instance), order, deadline)[1], {})
         return
     share = deadline.part(_START_SHARE)
     for order in server_orders(instance.servers, 4, np.random.default_rng(seed)):
         first = in_turn(instance, order, deadline)
         yield first
-        yield InTurn(climb(instance, demand, first.cached, order, share)[1], {})
+        yield InTurn(ascend(instance, demand, first.cached, order, share)[1], {})
         if share.passed():
             return
     model = coverage_program(instance, terms)
@@ -146,7 +146,7 @@ def _starts(
         if result.values is not None:
             rounded = _by_value(instance, model, result.values)
             yield InTurn(rounded, {})
-            yield InTurn(climb(instance, demand, rounded, order, share)[1], {})
+            yield InTurn(ascend(instance, demand, rounded, order, share)[1], {})
 
 
 def _by_value(instance: Instance, model: CoverageProgram, values: np.ndarray) -> BoolArray:
@@ -154,7 +154,7 @@ def _by_value(instance: Instance, model: CoverageProgram, values: np.ndarray) ->
     x = np.zeros((instance.servers, instance.items))
     x[model.server, model.item] = values[: len(model.server)]
     orders = [np.argsort(-row, kind="stable")[: int((row > 1e-6).sum())] for row in x]
-    return fill(instance, orders).cached(instance)
+    return pack_in_order(instance, orders).cached(instance)
 
 
 @dataclass(frozen=True, eq=False)

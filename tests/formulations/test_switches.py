@@ -17,7 +17,7 @@ _SWITCHES = [
     _BARE | {"shared": True},
     _BARE | {"partners": True},
     _BARE | {"profiles": True},
-    {"climbs": 0},
+    {"start_orders": 0},
     {"presolve": True},
     {"effort": 0.05, "reliable": 8},
 ]
@@ -55,7 +55,9 @@ def test_rows_tighten_the_relaxation():
 
 
 @pytest.mark.parametrize(
-    "options", [{"effort": 2.0}, {"reliable": -1}, {"climbs": -1}, {"climbs": 1001}], ids=str
+    "options",
+    [{"effort": 2.0}, {"reliable": -1}, {"start_orders": -1}, {"start_orders": 1001}],
+    ids=str,
 )
 def test_bad_values_are_refused(options, two_servers):
     with pytest.raises(InputError, match=next(iter(options))):
