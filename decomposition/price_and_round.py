@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..heuristics.ascent import ascend, in_turn
-from ..heuristics.successive import guarantee
+from ..heuristics.ascent import ascend
+from ..heuristics.successive import guarantee, in_turn
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.demand import merged_demand
 from ..problem.evaluate import latency_empty_s
@@ -79,7 +79,7 @@ def _run(
     meta: dict[str, Any] = {}
     if start is None:
         first = in_turn(instance, range(instance.servers), deadline)
-        best, meta = first.cached, dict(first.share)
+        best, meta = first.cached, {"server_share": first.share}
     else:
         best = start.cached(instance)
     with Decomposition(instance, limits.threads) as decomposition:
