@@ -17,7 +17,6 @@ from .profile_rows import add_profile_rows
 def coverage_model(
     instance: Instance,
     *,
-    shared: bool = True,
     partners: bool = True,
     profiles: bool = True,
 ) -> pyo.ConcreteModel:
@@ -29,12 +28,10 @@ def coverage_model(
     Parameters
     ----------
     instance : Instance
-    shared : bool
-        Let all terms share one variable ``available[server set, item]`` for "some server of the
-        set caches the item", not a sum over ``x`` in each row: fewer nonzeros, the same bound.
     partners, profiles : bool
         Add the valid rows of `partner_rows` and `profile_rows`: a tighter linear relaxation, the
-        same integer solutions.
+        same integer solutions. With them, all rows share the variables of `Availability`, which
+        takes fewer nonzeros than sums over ``x``.
 
     Returns
     -------
@@ -52,15 +49,12 @@ def coverage_model(
     z = list(model.z.values())
 
     available = Availability(model, terms, x)
-    single = terms.sizes() == 1
+    shared = (terms.sizes() > 1) & (partners or profiles)
     model.cover = pyo.Constraint(pyo.Any)
     item = members[term, column].tolist()
     server_set = terms.server_set[term].tolist()
-    direct = (single[term] | (not shared)).tolist()
-    for t, k, g, i, straight in zip(
-        term.tolist(), column.tolist(), server_set, item, direct, strict=True
-    ):
-        provider = available.servers(g, i) if straight else [available(g, i)]
+    for t, k, g, i in zip(term.tolist(), column.tolist(), server_set, item, strict=True):
+        provider = [available(g, i)] if shared[t] else available.servers(g, i)
         coefficients = [1.0] + [-1.0] * len(provider)
         model.cover[t, k] = (None, linear(coefficients, [z[t], *provider]), 0)
     if partners:
