@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from .guarantees import Facts, Guarantee, no_guarantee
+from .guarantees import Guarantee, Structure, no_guarantee
 from .problem.errors import InputError
 from .problem.instance import Instance
 from .problem.placement import Placement
@@ -135,7 +135,7 @@ class Method:
     uses_seed : bool
         Whether the seed changes anything.
     guarantee : callable, optional
-        ``guarantee(facts, solution) -> Guarantee``: what is proven about a placement that the
+        ``guarantee(structure, solution) -> Guarantee``: what is proven about a placement that the
         method made; see `expertcache.guarantees`.
     bound : callable, optional
         ``bound(instance, *, limits) -> Outcome`` without a placement: nothing but the method's
@@ -148,7 +148,7 @@ class Method:
     run: Callable[..., Outcome]
     unsupported: Callable[[Instance], str | None] = lambda _: None
     uses_seed: bool = False
-    guarantee: Callable[[Facts, Solution], Guarantee] = lambda *_: no_guarantee("none is known")
+    guarantee: Callable[[Structure, Solution], Guarantee] = lambda *_: no_guarantee("none is known")
     bound: Callable[..., Outcome] | None = None
 
     @property

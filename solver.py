@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from .guarantees import Facts, Guarantee, no_guarantee
+from .guarantees import Guarantee, Structure, no_guarantee
 from .method import Limits, Method, Outcome
 from .problem.errors import InputError, UnsupportedError
 from .problem.evaluate import evaluate, latency_empty_s, limitless_saving_s
@@ -212,21 +212,21 @@ def with_bound(instance: Instance, solution: Solution, bound_saving_s: float) ->
     return _judged(instance, solution, min(known))
 
 
-def a_priori(solution: Solution, facts: Facts) -> Guarantee:
+def a_priori(solution: Solution, structure: Structure) -> Guarantee:
     """Look up what is proven about a method's solution by its theorem alone.
 
     Parameters
     ----------
     solution : Solution
         Of one of `METHODS`.
-    facts : Facts
+    structure : Structure
         Of its instance; may be shared by many solutions.
     """
     if solution.status is Status.NONE:
         return no_guarantee("no placement")
     if solution.status is Status.OPTIMAL:
         return Guarantee(1.0, "proved optimal")
-    return find_method(solution.method).guarantee(facts, solution)
+    return find_method(solution.method).guarantee(structure, solution)
 
 
 class _Run:

@@ -7,7 +7,7 @@
 OTHER is a virtual environment with numpy, scipy, pyscipopt and ortools; none of these two solvers
 is needed by the project, and HiGHS' and ortools' Python packages cannot be loaded in one process.
 
-- `scip`, `cp-sat`: the arrays of `coverage_lp`, without further rows, see `other_solver_worker`.
+- `scip`, `cp-sat`: the arrays of `coverage_program`, see `other_solver_worker`.
 - `cp-sat-lp`: the same with all clauses in CP-SAT's linear relaxation.
 - `plain`: `milp` with the same model, and HiGHS' own defaults.
 - `milp`: `milp` as it is.

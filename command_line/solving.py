@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from ..events import EventFile, ProgressLine, all_of
-from ..guarantees import Facts
+from ..guarantees import Structure
 from ..method import Limits
 from ..problem.errors import InputError
 from ..problem.evaluate import evaluate as value_of
@@ -92,7 +92,7 @@ def _certified(
         found = bound_by(instance, bound, limits=limits, signals=_SIGNALS)
         assert found.bound_saving_s is not None
         solution = with_bound(instance, solution, found.bound_saving_s)
-    promise = a_priori(solution, Facts(instance))
+    promise = a_priori(solution, Structure(instance))
     return msgspec.structs.replace(solution, meta=solution.meta | {"guarantee": promise._asdict()})
 
 

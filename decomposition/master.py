@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.sparse as sp
 
-from ..linear.capacity_row import knapsack_row
+from ..linear.capacity_row import capacity_row
 from ..linear.highs import LinearModel, run_highs
 from ..method import Limits
 from ..problem.instance import BoolArray, FloatArray, Instance, IntArray
@@ -32,7 +32,7 @@ class _Columns:
 class PriceMaster:
     """Columns of all layers and the capacities that tie them together.
 
-    Prices are in seconds for a unit of weight, see `knapsack`.
+    Prices are in seconds for a unit of weight, see `capacity_row`.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class PriceMaster:
         for n, capacity in enumerate(instance.capacity_bytes.tolist()):
             sizes = np.unique(size[count[n] > 0])
             counts = tuple(int(count[n, size == one].sum()) for one in sizes.tolist())
-            row = knapsack_row(tuple(sizes.tolist()), counts, capacity)
+            row = capacity_row(tuple(sizes.tolist()), counts, capacity)
             if math.isfinite(row.room):
                 self.room[n] = row.room
                 for one, weight in zip(sizes, row.weight, strict=True):

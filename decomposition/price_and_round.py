@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..heuristics.ascent import climb, in_turn
-from ..heuristics.successive import guarantee
+from ..heuristics.ascent import ascend
+from ..heuristics.successive import guarantee, in_turn
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.demand import merged_demand
 from ..problem.evaluate import latency_empty_s
@@ -75,7 +75,7 @@ def _run(
     meta: dict[str, Any] = {}
     if start is None:
         first = in_turn(instance, range(instance.servers), deadline)
-        best, meta = first.cached, dict(first.share)
+        best, meta = first.cached, {"server_share": first.share}
     else:
         best = start.cached(instance)
     with Decomposition(instance, limits.threads) as decomposition:
@@ -150,7 +150,7 @@ class _Rounding:
     def _climb(self, placement: BoolArray) -> None:
         """Improve a placement by best responses and take it up."""
         order, until = range(self._instance.servers), self._deadline.part(_MASTER_SHARE)
-        _, best = climb(self._instance, self._demand, placement, order, until)
+        _, best = ascend(self._instance, self._demand, placement, order, until)
         self._take(best)
 
     def _take(self, placement: BoolArray) -> None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from ..linear.coverage_program import priced_lp
+from ..linear.coverage_program import priced_program
 from ..linear.highs import run_highs
 from ..method import Deadline, Limits
 from ..problem.instance import BoolArray, FloatArray
@@ -159,7 +159,7 @@ class LayerPricing:
                 return Priced(min(bound, value + _ROUNDING * size), Pricing.EXACT, best)
         if _rows(self.layer) > EXACT_ROWS:
             return Priced(bound, Pricing.STOPPED, best)
-        model = priced_lp(self.layer.terms, self.layer.most, prices)
+        model = priced_program(self.layer.terms, self.layer.most, prices)
         limits = Limits(integer.remaining_s())
         solved = run_highs(model.linear, limits=limits, start=model.start(best), options=_INTEGER)
         bound = min(bound, -solved.bound + _MARGIN * size)

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ..guarantees import Facts, Guarantee, no_guarantee
-from ..linear.coverage_program import coverage_lp
+from ..guarantees import Guarantee, Structure, no_guarantee
+from ..linear.coverage_program import coverage_program
 from ..linear.highs import run_highs
 from ..method import Limits, Method, Outcome
 from ..problem.instance import FloatArray, Instance, IntArray
@@ -45,7 +45,7 @@ def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     """
     deadline = limits.deadline()
     terms = coverage_terms(instance)
-    model = coverage_lp(instance, terms)
+    model = coverage_program(instance, terms)
     result = run_highs(
         model.linear,
         limits=deadline.limits(threads=limits.threads),
@@ -120,11 +120,11 @@ class _Slope:
         return float(self._terms.weight_s[mine] @ missed)
 
 
-def guarantee(facts: Facts, solution: Solution) -> Guarantee:
+def guarantee(structure: Structure, solution: Solution) -> Guarantee:
     """See `pipage`."""
     if solution.stopped_by is not StoppedBy.FINISHED:
         return no_guarantee("stopped early")
-    if facts.one_size:
+    if structure.one_size:
         return Guarantee(1 - 1 / math.e, "K = 1, experts of equal size: 1 - 1/e")
     return no_guarantee("experts of different sizes")
 

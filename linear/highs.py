@@ -46,8 +46,8 @@ class LinearModel:
     row_lower, row_upper : float array [rows]
     integer : bool array [columns]
     exact : bool
-        False if the rows allow a little more than what is meant, see `knapsack`: then solving the
-        integer model proves its bound, but not its solution.
+        False if the rows allow a little more than what is meant, see `capacity_row`: then solving
+        the integer model proves its bound, but not its solution.
     """
 
     cost: FloatArray
