@@ -9,12 +9,24 @@ from ..heuristics.successive import successive
 from ..method import Limits, Outcome
 from ..problem.evaluate import latency_empty_s
 from ..problem.instance import Instance
+from ..problem.layers import split_layers
 from ..problem.solution import StoppedBy
-from .rounds import Decomposition, Round
+from ..problem.terms import coverage_terms
+from .column_generation import ColumnGeneration, Round
+from .dual import Dual
+from .master import RestrictedMaster
+from .parameters import DEFAULTS, Parameters
+from .pool import LayerPool
 
 
-def dual_bound(instance: Instance, *, limits: Limits, progress: bool = False) -> Outcome:
-    """Bound the latency by `Decomposition`, starting from the columns of `successive`.
+def dual_bound(
+    instance: Instance,
+    *,
+    limits: Limits,
+    progress: bool = False,
+    parameters: Parameters = DEFAULTS,
+) -> Outcome:
+    """Bound the latency by `ColumnGeneration`, starting from the columns of `successive`.
 
     Every certified round is a bound of its own; the best one counts.
 
@@ -25,6 +37,7 @@ def dual_bound(instance: Instance, *, limits: Limits, progress: bool = False) ->
         Time, and threads: the number of processes.
     progress : bool
         Show each round on stderr if that is a terminal.
+    parameters : Parameters
     """
     began = time.perf_counter()
     deadline = limits.deadline()
@@ -32,9 +45,12 @@ def dual_bound(instance: Instance, *, limits: Limits, progress: bool = False) ->
     assert first is not None
     empty = latency_empty_s(instance)
     log = []
-    with Decomposition(instance, limits.threads) as decomposition:
-        decomposition.add(first.cached(instance))
-        for done in decomposition.rounds(deadline):
+    layers = split_layers(instance, coverage_terms(instance))
+    with LayerPool(layers, limits.threads, parameters) as pool:
+        dual = Dual(RestrictedMaster(instance, layers), pool)
+        dual.master.add_placement(first.cached(instance))
+        generation = ColumnGeneration(dual)
+        for done in generation.rounds(deadline):
             if progress:
                 show(done, empty)
             log.append(
@@ -47,9 +63,9 @@ def dual_bound(instance: Instance, *, limits: Limits, progress: bool = False) ->
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
     return Outcome(
         None,
-        StoppedBy.PROOF if decomposition.converged else stopped_by,
-        latency_bound(empty, decomposition.bound_s),
-        {"pricing": decomposition.pricing, "log": log},
+        StoppedBy.PROOF if generation.converged else stopped_by,
+        latency_bound(empty, dual.bound_s),
+        {"pricing": dual.pricing, "log": log},
     )
 
 
