@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 from pathlib import Path
@@ -206,6 +207,7 @@ def methods() -> int:
     """List the methods with their options."""
     from ..solver import find_method, method_names
 
+    tuned: dict[type, tuple[Any, list[str]]] = {}
     for name in method_names():
         try:
             method = find_method(name)
@@ -216,6 +218,14 @@ def methods() -> int:
         _print(f"{name:<18} {method.summary}")
         for option, default in method.option_defaults().items():
             _print(f"{'':<18}   --option {option}={default}")
+        if (tuning := method.tuning()) is not None:
+            tuned.setdefault(type(tuning), (tuning, []))[1].append(name)
+    # Methods may have them in common: once for all.
+    for kind, (tuning, names) in tuned.items():
+        _print(f"\nand of {', '.join(names)} (see {kind.__module__}):")
+        for option, default in dataclasses.asdict(tuning).items():
+            text = ",".join(map(str, default)) if isinstance(default, tuple) else default
+            _print(f"  --option {option}={text}")
     return 0
 
 
