@@ -4,5 +4,6 @@
   that grows.
 - `capacity_row`: rows for the capacities that floating point solvers get right.
 - `coverage_program`: the coverage model as arrays, of a whole placement, a part or one layer.
+- `rounding`: what rounding can do to a bound.
 - `quiet`: nothing but our own output on standard output.
 """
