@@ -6,7 +6,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
 import msgspec
@@ -130,6 +130,7 @@ class Method:
     run : callable
         ``run(instance, *, limits, seed, **options) -> Outcome``. Its further keyword arguments are
         the method's options, with their types and defaults; ``start`` makes it accept a placement.
+        If ``parameters`` has a frozen dataclass for a default, its fields are options, too.
     unsupported : callable, optional
         Says what is wrong with an instance that the method cannot treat, or None.
     uses_seed : bool
@@ -162,8 +163,14 @@ class Method:
 
     def option_defaults(self) -> dict[str, Any]:
         """Return the method's own options with their defaults."""
+        other = _COMMON if self.tuning() is None else (*_COMMON, "parameters")
         own = list(self.parameters().values())[1:]
-        return {p.name: p.default for p in own if p.name not in _COMMON}
+        return {p.name: p.default for p in own if p.name not in other}
+
+    def tuning(self) -> Any:
+        """Return the dataclass whose fields are options, too; None without one."""
+        argument = self.parameters().get("parameters")
+        return argument.default if argument and is_dataclass(argument.default) else None
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Options converted to their types; values may be strings, as on a command line.
@@ -174,15 +181,24 @@ class Method:
             If an option is unknown or its value does not fit.
         """
         types = get_type_hints(self.run)
-        known = self.option_defaults()
+        own, tuning = self.option_defaults(), self.tuning()
+        known = dict(own)
+        if tuning is not None:
+            types |= get_type_hints(type(tuning), include_extras=True)
+            known |= {each.name: getattr(tuning, each.name) for each in fields(tuning)}
         converted = {}
         for name, value in given.items():
             if name not in known:
                 raise InputError(
                     f"{self.name} has no option {name!r}, it has: {', '.join(known) or 'none'}"
                 )
+            if isinstance(value, str) and isinstance(known[name], tuple):
+                value = value.split(",") if value else []
             try:
                 converted[name] = msgspec.convert(value, types[name], strict=False)
             except msgspec.ValidationError as error:
                 raise InputError(f"{self.name}: option {name}: {error}") from None
+        if tuning is not None:
+            tuned = {name: converted.pop(name) for name in converted.keys() - own.keys()}
+            converted["parameters"] = replace(tuning, **tuned)
         return converted

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -98,6 +100,7 @@ def _certified(
 
 def methods() -> int:
     """List the methods with their options."""
+    tuned: dict[type, tuple[Any, list[str]]] = {}
     for name in method_names():
         try:
             method = find_method(name)
@@ -108,6 +111,14 @@ def methods() -> int:
         print_text(f"{name:<18} {method.summary}")
         for option, default in method.option_defaults().items():
             print_text(f"{'':<18}   --option {option}={default}")
+        if (tuning := method.tuning()) is not None:
+            tuned.setdefault(type(tuning), (tuning, []))[1].append(name)
+    # Methods may have them in common: once for all.
+    for kind, (tuning, names) in tuned.items():
+        print_text(f"\nand of {', '.join(names)} (see {kind.__module__}):")
+        for option, default in dataclasses.asdict(tuning).items():
+            text = ",".join(map(str, default)) if isinstance(default, tuple) else default
+            print_text(f"  --option {option}={text}")
     return 0
 
 

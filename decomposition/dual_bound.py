@@ -8,12 +8,23 @@ from ..heuristics.successive import successive
 from ..method import Limits, Outcome
 from ..problem.evaluate import latency_empty_s
 from ..problem.instance import Instance
+from ..problem.layers import split_layers
 from ..problem.solution import StoppedBy
-from .rounds import Decomposition
+from ..problem.terms import coverage_terms
+from .column_generation import ColumnGeneration
+from .dual import Dual
+from .master import RestrictedMaster
+from .parameters import DEFAULTS, Parameters
+from .pool import LayerPool
 
 
-def dual_bound(instance: Instance, *, limits: Limits) -> Outcome:
-    """Bound the latency by `Decomposition`, starting from the columns of `successive`.
+def dual_bound(
+    instance: Instance,
+    *,
+    limits: Limits,
+    parameters: Parameters = DEFAULTS,
+) -> Outcome:
+    """Bound the latency by `ColumnGeneration`, starting from the columns of `successive`.
 
     Every certified round is a bound of its own; the best one counts.
 
@@ -22,6 +33,7 @@ def dual_bound(instance: Instance, *, limits: Limits) -> Outcome:
     instance : Instance
     limits : Limits
         Time, and threads: the number of processes.
+    parameters : Parameters
     """
     began = time.perf_counter()
     deadline = limits.deadline()
@@ -29,9 +41,12 @@ def dual_bound(instance: Instance, *, limits: Limits) -> Outcome:
     assert first is not None
     empty = latency_empty_s(instance)
     log = []
-    with Decomposition(instance, limits.threads) as decomposition:
-        decomposition.add(first.cached(instance))
-        for done in decomposition.rounds(deadline):
+    layers = split_layers(instance, coverage_terms(instance))
+    with LayerPool(layers, limits, parameters) as pool:
+        dual = Dual(RestrictedMaster(instance, layers), pool)
+        dual.master.add_placement(first.cached(instance))
+        generation = ColumnGeneration(dual)
+        for done in generation.rounds(deadline):
             limits.watch.tell(bound_saving_s=done.bound_s)
             log.append(
                 {
@@ -43,7 +58,7 @@ def dual_bound(instance: Instance, *, limits: Limits) -> Outcome:
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
     return Outcome(
         None,
-        StoppedBy.PROOF if decomposition.converged else stopped_by,
-        meta={"pricing": decomposition.pricing, "log": log},
-        bound_saving_s=decomposition.bound_s,
+        StoppedBy.PROOF if generation.converged else stopped_by,
+        meta={"pricing": dual.pricing, "log": log},
+        bound_saving_s=dual.bound_s,
     )

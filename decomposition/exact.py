@@ -7,15 +7,13 @@ import dataclasses
 from ..formulations.milp import milp
 from ..heuristics.successive import guarantee
 from ..method import Limits, Method, Outcome
-from ..problem.errors import UnsupportedError
+from ..problem.errors import InputError, UnsupportedError
 from ..problem.evaluate import evaluate, limitless_saving_s
 from ..problem.instance import Instance
 from ..problem.placement import Placement
 from ..problem.solution import StoppedBy, closes
+from .parameters import DEFAULTS, Parameters
 from .price_and_round import price_and_round
-
-#: Share of the time limit that the decomposition may take.
-_DECOMPOSITION_SHARE = 0.8
 
 
 def exact(
@@ -24,6 +22,8 @@ def exact(
     limits: Limits,
     seed: int,
     start: Placement | None = None,
+    decomposition_share: float = 0.8,
+    parameters: Parameters = DEFAULTS,
 ) -> Outcome:
     """Prove the optimum.
 
@@ -38,12 +38,20 @@ def exact(
         Nodes count for `milp` only.
     seed : int
     start : Placement, optional
+    decomposition_share : float
+        Share of the time limit that the decomposition may take, 0 to 1.
+    parameters : Parameters
+        Of the decomposition.
     """
+    if not 0 <= decomposition_share <= 1:
+        raise InputError(
+            f"exact: option decomposition_share: must be 0 to 1, got {decomposition_share}"
+        )
     if instance.top_k == 1:
         return milp(instance, limits=limits, seed=seed, start=start)
     deadline = limits.deadline()
-    part = dataclasses.replace(limits, time_s=deadline.part(_DECOMPOSITION_SHARE).remaining_s())
-    first = price_and_round(instance, limits=part, seed=seed, start=start)
+    part = dataclasses.replace(limits, time_s=deadline.part(decomposition_share).remaining_s())
+    first = price_and_round(instance, limits=part, seed=seed, start=start, parameters=parameters)
     assert first.placement is not None
     assert first.bound_saving_s is not None
     saving = evaluate(instance, first.placement).saving_s

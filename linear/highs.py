@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from ..problem.instance import BoolArray, FloatArray
 from ..problem.solution import StoppedBy
 from ..watch import Watch
 from .quiet import silenced
+from .rounding import UNIT_ROUNDOFF, gamma
 
 #: The costs are scaled to this sum, so that HiGHS' absolute tolerances of 1e-6 are 1e-10 of it.
 _COST_SUM = 1e4
@@ -64,17 +66,27 @@ class LinearModel:
         """Lower bound on the objective from any row multipliers, right or wrong.
 
         Weak duality over the box of the columns (Neumaier, Shcherbina 2004,
-        doi:10.1007/s10107-003-0433-3): tolerances and time limits of the solver do not matter.
+        doi:10.1007/s10107-003-0433-3): tolerances and time limits of the solver do not matter, and
+        the rounding of this very computation is made up for. Minus infinity if a column's box is
+        infinite and the sign of its reduced cost is open.
         """
         y = np.where(np.isinf(self.row_lower), np.minimum(row_dual, 0.0), row_dual)
         y = np.where(np.isinf(self.row_upper), np.maximum(y, 0.0), y)
         with np.errstate(invalid="ignore"):
             from_rows = np.where(y > 0, y * self.row_lower, np.where(y < 0, y * self.row_upper, 0))
-        reduced = self.cost - self.matrix.T @ y
-        from_columns = np.where(reduced > 0, reduced * self.lower, reduced * self.upper)
-        parts = np.concatenate([from_rows, from_columns, [self.offset]])
-        # Room for the rounding of this very sum.
-        return float(parts.sum() - 1e-13 * np.abs(parts).sum())
+            reduced = self.cost - self.matrix.T @ y
+            # The exact reduced costs are no further away. Their own sum matters, not they: at an
+            # optimum large numbers cancel out in them. Twice as much, for what rounds below.
+            sizes = np.abs(self.cost) + abs(self.matrix).T @ np.abs(y)
+            error = 2 * gamma(int(np.diff(self.matrix.indptr).max(initial=0)) + 2) * sizes
+            corners = [
+                np.where(factor == 0, 0.0, factor * end)
+                for factor in (reduced - error, reduced + error)
+                for end in (self.lower, self.upper)
+            ]
+        parts = np.concatenate([from_rows, np.minimum.reduce(corners), [self.offset]])
+        # Each part is rounded once; their sum is rounded once, too.
+        return math.fsum(parts) - 4 * UNIT_ROUNDOFF * float(np.abs(parts).sum())
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,6 @@
 import math
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from expertcache.problem.errors import InputError
 from expertcache.problem.placement import Placement
 from expertcache.problem.solution import StoppedBy, latency_gap
 from expertcache.solver import METHODS, find_method, solve
+from msgspec import Meta
 
 
 def test_every_method_is_found_under_its_name():
@@ -67,6 +70,29 @@ def test_a_false_proof_is_not_believed(two_servers):
 
     solution = solve(two_servers, Method("liar", "claims a proof", liar))
     assert (solution.status, solution.stopped_by) == ("feasible", "error")
+
+
+@dataclass(frozen=True)
+class _Tuning:
+    depth: Annotated[int, Meta(ge=0)] = 3
+    shares: tuple[float, ...] = (0.5, 1.0)
+
+
+def test_fields_of_parameters_are_options(two_servers):
+    def tuned(instance, *, limits, seed, wide: bool = False, parameters: _Tuning = _Tuning()):
+        return Outcome(Placement.empty(), meta={"given": [wide, parameters]})
+
+    method = Method("tuned", "has parameters", tuned)
+    assert method.option_defaults() == {"wide": False}
+    assert method.tuning() == _Tuning()
+    given = {"depth": "1", "wide": "true", "shares": "0.25,0.5"}
+    solution = solve(two_servers, method, options=given)
+    assert solution.meta["given"] == [True, _Tuning(1, (0.25, 0.5))]
+    assert solution.options == given
+    assert solve(two_servers, method).meta["given"] == [False, _Tuning()]
+    for wrong in ({"depth": -1}, {"shares": "a"}, {"parameters": {}}):
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            method.options(wrong)
 
 
 def test_start_is_refused_by_a_method_without_one(two_servers):

@@ -99,7 +99,10 @@ def test_words_for_people(toy, tmp_path, capsys):
     assert main(["bound", toy]) == 0
     assert "lower bound" in capsys.readouterr().out
     assert main(["methods"]) == 0
-    assert "--option rule=best" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "--option rule=best" in printed
+    # What methods have in common stands there once.
+    assert printed.count("--option join_widths=3000,30000,300000\n") == 1
     assert main(["suite", "list"]) == 0
     assert "tiny" in capsys.readouterr().out
 
