@@ -29,8 +29,8 @@ ROUNDS = 100
 
 def balanced(terms: LayerTerms, count: int) -> np.ndarray:
     """Bound [E + 1] from balanced loads."""
-    inside = terms.experts >= 0
-    expert = np.where(inside, terms.experts, count)
+    expert = terms.experts
+    inside = expert < count
     rows = np.arange(len(expert))
 
     def loads(share: np.ndarray) -> np.ndarray:

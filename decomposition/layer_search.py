@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from operator import attrgetter
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -12,12 +14,19 @@ from ..problem.layers import Layer
 from ..problem.terms import Terms
 from ..responses.closure import best_set
 from ..responses.subset_sums import subset_sums
+from .parameters import Parameters
 
-#: Most experts for which the gains of all their sets are kept in tables.
-_TABLE_EXPERTS = 12
 
-#: Rounds of best responses from one start.
-_ROUNDS = 6
+class Valued(NamedTuple):
+    """A placement [N, E] of a layer, and what it is worth: its gain minus its price in seconds."""
+
+    cached: BoolArray
+    worth_s: float
+
+    @classmethod
+    def of(cls, layer: Layer, prices: FloatArray, cached: BoolArray) -> Self:
+        """Value a placement at the prices [N] of one expert on each server."""
+        return cls(cached, layer.gain_s(cached) - float(prices @ cached.sum(axis=1)))
 
 
 class LayerSearch:
@@ -29,13 +38,14 @@ class LayerSearch:
     Parameters
     ----------
     layer : Layer
+    parameters : Parameters
     """
 
-    def __init__(self, layer: Layer) -> None:
-        self.layer = layer
+    def __init__(self, layer: Layer, parameters: Parameters) -> None:
+        self.layer, self.parameters = layer, parameters
 
-    def search(self, prices: FloatArray, starts: Sequence[BoolArray]) -> list[BoolArray]:
-        """Placements [N, E] in which no change of a single server helps, best first.
+    def search(self, prices: FloatArray, starts: Sequence[BoolArray]) -> Valued:
+        """Find the best placement [N, E] in which no change of a single server helps.
 
         Parameters
         ----------
@@ -44,14 +54,14 @@ class LayerSearch:
         starts : sequence of bool arrays [N, E]
             Further starts, best first.
         """
-        N, E = self.layer.servers, self.layer.experts
-        if E > _TABLE_EXPERTS:
-            begin = [*starts[:1], np.zeros((N, E), dtype=np.bool_)]
+        if self.layer.experts > self.parameters.table_experts:
+            nothing = np.zeros((self.layer.servers, self.layer.experts), dtype=np.bool_)
+            begin = [*starts[:1], nothing]
             found = [self._climb(prices, start.copy()) for start in begin]
         else:
             found = self._climb_all(prices, starts)
-        value = [self.layer.gain_s(x) - float(prices @ x.sum(axis=1)) for x in found]
-        return [found[k] for k in np.argsort(-np.array(value), kind="stable").tolist()]
+        valued = [Valued.of(self.layer, prices, cached) for cached in found]
+        return max(valued, key=attrgetter("worth_s"))
 
     @cached_property
     def _table(self) -> FloatArray:
@@ -68,7 +78,7 @@ class LayerSearch:
         # Each start in two orders of the servers.
         forth, back = held, held.copy()
         for held, order in ((forth, range(N)), (back, range(N)[::-1])):
-            for _ in range(_ROUNDS):
+            for _ in range(self.parameters.response_rounds):
                 before = held.copy()
                 for n in order:
                     held[:, n] = self._respond(prices[n], held, n)
@@ -96,7 +106,7 @@ class LayerSearch:
         """Climb from one start, each response by a minimum cut."""
         terms, E = self.layer.terms, self.layer.experts
         near = np.ones((len(terms.server_sets), E + 1), dtype=np.bool_)
-        for _ in range(_ROUNDS):
+        for _ in range(self.parameters.response_rounds):
             before = cached.copy()
             for n in range(self.layer.servers):
                 own = cached[n].copy()

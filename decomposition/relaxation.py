@@ -30,6 +30,21 @@ _SCALE = 1e4
 _ROUNDING = 1e-13
 
 
+class Duals(NamedTuple):
+    """Multipliers of a layer's Lagrangian relaxation: any are valid.
+
+    Attributes
+    ----------
+    near : float array [G, E]
+        Of how much of an expert the servers of a set hold together, in seconds, >= 0.
+    room : float array [N]
+        Of the number of experts on a server, in seconds, >= 0.
+    """
+
+    near: FloatArray
+    room: FloatArray
+
+
 class Relaxed(NamedTuple):
     """What is known of a layer's relaxation at some prices.
 
@@ -41,8 +56,8 @@ class Relaxed(NamedTuple):
         What the best fractional placement found is worth.
     share : float array [N, E]
         That placement: how much of each expert each server holds.
-    duals : (float array [G, E], float array [N])
-        Mu and nu of `good_placements`.
+    duals : Duals
+        Those of the bound.
     solved : bool
         False if time was over.
     """
@@ -50,7 +65,7 @@ class Relaxed(NamedTuple):
     bound_s: float
     value_s: float
     share: FloatArray
-    duals: tuple[FloatArray, FloatArray]
+    duals: Duals
     solved: bool
 
 
@@ -115,7 +130,7 @@ class LayerRelaxation:
         G, total, scale = len(self._sets), self._total_s, self._scale
         cost = np.zeros(self._x + G * E + G)
         cost[: self._x], cost[-G:] = np.repeat(prices, E) * scale, -1.0
-        nothing = np.zeros((G, E)), np.zeros(N)
+        nothing = Duals(np.zeros((G, E)), np.zeros(N))
         most = total * (1 + _ROUNDING)
         best = Relaxed(most, 0.0, np.zeros((N, E)), nothing, False)
         inner = np.zeros((G, E))
@@ -179,10 +194,15 @@ class LayerRelaxation:
         self._cut_set = np.append(self._cut_set, sets)
         self._cut = np.concatenate([self._cut, parts])
 
-    def _bound(
-        self, prices: FloatArray, dual: FloatArray
-    ) -> tuple[float, tuple[FloatArray, FloatArray]]:
-        """Lagrangian bound from any row duals, with the multipliers and room prices."""
+    def _bound(self, prices: FloatArray, dual: FloatArray) -> tuple[float, Duals]:
+        """Bound from any row duals by weak duality, right or wrong, and its multipliers.
+
+        Let parts [g, e] be any split of the terms' weights, near any multipliers >= 0. What a
+        placement is worth is at most the sum of ``parts * y - prices * x``, and as y is at most
+        the sum of x over the set's servers, and at most 1, that is at most the sum of
+        ``max(parts - near, 0)`` and, for each server, of its ``most`` largest positive sums of
+        ``near`` over its server sets minus its price.
+        """
         layer, N, E = self._layer, self._layer.servers, self._layer.experts
         G = len(self._sets)
         weight = np.maximum(-dual[G * E + N :], 0.0)
@@ -195,12 +215,11 @@ class LayerRelaxation:
         parts[first], whole[first] = self._cut[:G][first], 1.0
         parts /= whole[:, None]
         # Duals are in the scale of the objective.
-        multipliers = np.maximum(-dual[: G * E], 0.0).reshape(G, E) / self._scale
-        worth = self._sets.T @ multipliers - prices[:, None]
+        near = np.maximum(-dual[: G * E], 0.0).reshape(G, E) / self._scale
+        worth = self._sets.T @ near - prices[:, None]
         ordered = np.sort(np.maximum(worth, 0.0), axis=1)[:, ::-1]
         within = np.arange(E) < layer.most[:, None]
-        rest = np.maximum(parts - multipliers, 0.0)
-        bound = float(rest.sum() + ordered[within].sum())
-        size = float(parts.sum() + multipliers.sum() + prices.sum() * E)
+        bound = float(np.maximum(parts - near, 0.0).sum() + ordered[within].sum())
+        size = float(parts.sum() + near.sum() + prices.sum() * E)
         beyond = np.where(layer.most < E, ordered[np.arange(N), np.minimum(layer.most, E - 1)], 0.0)
-        return bound + _ROUNDING * size, (multipliers, beyond)
+        return bound + _ROUNDING * size, Duals(near, beyond)

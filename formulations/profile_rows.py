@@ -88,7 +88,7 @@ def _profiles(instance: Instance, m: int, members: IntArray, weight: FloatArray)
     inside = members < instance.items
     local = members - instance.item_offset[m]
     layer = local[:, 0] // spec.experts
-    terms = LayerTerms(layer, np.where(inside, local % spec.experts, -1), weight)
+    terms = LayerTerms(layer, np.where(inside, local % spec.experts, spec.experts), weight)
     return subset_profiles(terms, spec.layers, spec.experts).gain_s
 
 

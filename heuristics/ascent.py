@@ -48,6 +48,7 @@ def ascent(
         raise InputError(f"ascent: option orders: must be 1 to 1000, got {orders}")
     deadline = limits.deadline()
     demand = merged_demand(instance)
+    nothing = total_latency_s(demand, latency_table_s(instance))
     best, best_latency = start, np.inf
     if start is not None:
         best_latency = total_latency_s(demand, latency_table_s(instance, start.cached(instance)))
@@ -65,6 +66,7 @@ def ascent(
         latency, cached = ascend(instance, demand, cached, order, deadline)
         if latency < best_latency or best is None:
             best, best_latency = Placement.of(instance, cached), latency
+            limits.watch.tell(nothing - latency)
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
     return Outcome(best, stopped_by, meta={"server_share": share})
 

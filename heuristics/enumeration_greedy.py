@@ -78,6 +78,7 @@ def enumeration_greedy(instance: Instance, *, limits: Limits, seed: int, depth: 
             saving = terms.saving_s(cached)
             if saving > best_saving:
                 best, best_saving = cached, saving
+                limits.watch.tell(saving)
     stopped_by = StoppedBy.FINISHED if whole else StoppedBy.TIME
     return Outcome(Placement.of(instance, best), stopped_by, meta={"runs": runs})
 

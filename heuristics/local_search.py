@@ -82,6 +82,7 @@ def local_search(
         value = search.terms.saving_s(cached)
         if value > saving:
             best, saving = cached, value
+            limits.watch.tell(saving)
     assert best is not None
 
     empty = latency_empty_s(instance)
@@ -103,7 +104,7 @@ def local_search(
         part = search.neighbourhood(best, size)
         result = run_highs(
             part.model.linear,
-            limits=Limits(time_s=deadline.remaining_s(), nodes=_STEP_NODES),
+            limits=deadline.limits(nodes=_STEP_NODES),
             seed=seed,
             start=part.model.start(best),
         )
@@ -114,16 +115,18 @@ def local_search(
             value = search.terms.saving_s(found)
             if value > saving * (1 + 1e-12) and search.fits(found):
                 best, saving, idle = found, value, 0
+                limits.watch.tell(saving)
         if result.stopped_by in (StoppedBy.PROOF, StoppedBy.FINISHED):
             if part.whole:
-                stopped_by, proved = result.stopped_by, max(0.0, empty + result.bound)
+                stopped_by, proved = result.stopped_by, -result.bound
                 break
             if result.nodes <= _QUICK_NODES and len(part.model.linear.row_lower) < _QUICK_ROWS:
                 size *= 1.3
         else:
             size = max(_LEAST_SIZE, 0.7 * size)
     meta = {"server_share": share, "steps": done}
-    return Outcome(Placement.of(instance, best), stopped_by, proved, meta)
+    placement = Placement.of(instance, best)
+    return Outcome(placement, stopped_by, meta=meta, bound_saving_s=proved)
 
 
 def _starts(
@@ -149,7 +152,7 @@ def _starts(
             return
     model = coverage_program(instance, terms)
     if len(model.linear.row_lower) <= _LP_ROWS:
-        result = run_highs(model.linear, limits=Limits(time_s=share.remaining_s()), relax=True)
+        result = run_highs(model.linear, limits=share.limits(), relax=True)
         if result.values is not None:
             rounded = _by_value(instance, model, result.values)
             yield InTurn(rounded, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
@@ -11,7 +10,6 @@ from ..guarantees import Guarantee, Structure, no_guarantee
 from ..linear.coverage_program import coverage_program
 from ..linear.highs import run_highs
 from ..method import Limits, Method, Outcome
-from ..problem.evaluate import latency_empty_s
 from ..problem.instance import FloatArray, Instance
 from ..problem.placement import Placement, within_capacities
 from ..problem.solution import ROUNDING, Solution, StoppedBy
@@ -50,7 +48,7 @@ def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     model = coverage_program(instance, terms)
     result = run_highs(
         model.linear,
-        limits=dataclasses.replace(limits, time_s=deadline.remaining_s()),
+        limits=deadline.limits(threads=limits.threads),
         seed=seed,
         relax=True,
     )
@@ -71,7 +69,7 @@ def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     return Outcome(
         Placement.of(instance, cached),
         stopped_by,
-        bound_latency_s=max(0.0, latency_empty_s(instance) - most),
+        bound_saving_s=most,
         meta={"lp_ratio": terms.saving_s(cached) / most if possible else None},
     )
 

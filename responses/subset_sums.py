@@ -25,7 +25,7 @@ def subset_sums(
     row : int array [T]
         Where each term counts: 0 to `rows` - 1.
     experts : int array [T, K]
-        Experts of each term; numbers outside of 0 to `count` - 1 are padding.
+        Experts of each term, padded with `count`.
     weight : float array [T]
     rows, count : int
 
@@ -34,8 +34,7 @@ def subset_sums(
     float array [rows, 2**count]
         By the set as a number, whose bits are its experts.
     """
-    inside = (experts >= 0) & (experts < count)
-    bits = np.where(inside, np.left_shift(1, np.where(inside, experts, 0)), 0)
+    bits = np.where(experts < count, np.left_shift(1, experts), 0)
     cell = (row << count) + np.bitwise_or.reduce(bits, axis=1)
     table = sums(cell, weight, rows << count)
     for bit in range(count):

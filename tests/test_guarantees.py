@@ -112,11 +112,12 @@ def test_nothing_is_promised_when_time_is_over(random_instance):
 
 def test_a_bound_from_elsewhere(two_servers):
     solution = solve(two_servers, "successive")
-    worse = with_bound(solution, 0.1)
-    assert (worse.status, worse.bound_latency_s) == ("feasible", 0.1)
+    worse = with_bound(two_servers, solution, 0.9)
+    assert (worse.status, worse.bound_latency_s) == ("feasible", pytest.approx(0.1))
     assert worse.certified_ratio == pytest.approx(solution.saving_s / 0.9)
     best = solve(two_servers, "milp")
-    proved = with_bound(best, 0.0)
+    proved = with_bound(two_servers, best, 1.0)
     assert proved.bound_latency_s == best.bound_latency_s
-    closed = with_bound(solve(two_servers, "local-search", options={"patience": "1"}), 0.4)
+    found = solve(two_servers, "local-search", options={"patience": "1"})
+    closed = with_bound(two_servers, found, 0.6)
     assert (closed.status, closed.gap) == ("optimal", pytest.approx(0))

@@ -1,4 +1,6 @@
 import math
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from expertcache.problem.errors import InputError
 from expertcache.problem.placement import Placement
 from expertcache.problem.solution import StoppedBy, latency_gap
 from expertcache.solver import METHODS, find_method, solve
+from msgspec import Meta
 
 
 def test_every_method_is_found_under_its_name():
@@ -69,6 +72,29 @@ def test_a_false_proof_is_not_believed(two_servers):
     assert (solution.status, solution.stopped_by) == ("feasible", "error")
 
 
+@dataclass(frozen=True)
+class _Tuning:
+    depth: Annotated[int, Meta(ge=0)] = 3
+    shares: tuple[float, ...] = (0.5, 1.0)
+
+
+def test_fields_of_parameters_are_options(two_servers):
+    def tuned(instance, *, limits, seed, wide: bool = False, parameters: _Tuning = _Tuning()):
+        return Outcome(Placement.empty(), meta={"given": [wide, parameters]})
+
+    method = Method("tuned", "has parameters", tuned)
+    assert method.option_defaults() == {"wide": False}
+    assert method.tuning() == _Tuning()
+    given = {"depth": "1", "wide": "true", "shares": "0.25,0.5"}
+    solution = solve(two_servers, method, options=given)
+    assert solution.meta["given"] == [True, _Tuning(1, (0.25, 0.5))]
+    assert solution.options == given
+    assert solve(two_servers, method).meta["given"] == [False, _Tuning()]
+    for wrong in ({"depth": -1}, {"shares": "a"}, {"parameters": {}}):
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            method.options(wrong)
+
+
 def test_start_is_refused_by_a_method_without_one(two_servers):
     with pytest.raises(InputError, match="no start"):
         solve(two_servers, "greedy", start=Placement.empty())
@@ -100,3 +126,40 @@ def test_an_instance_without_requests_or_servers_is_solved(random_instance):
 
 def test_the_default_is_exact(two_servers):
     assert solve(two_servers).method == "exact"
+
+
+SOLVE = ("solve", "good.json", "--output", "out.json")
+BOUND = ("bound", "good.json")
+REFUSED = [
+    ((*SOLVE, "--method", "magic"), "magic"),
+    ((*SOLVE, "--method", "ma\ngic"), "unknown method"),
+    ((*SOLVE, "--method", ""), "unknown method"),
+    ((*SOLVE, "--option", "color=1"), "color"),
+    ((*SOLVE, "--method", "greedy", "--option", "rule=magic"), "rule"),
+    ((*SOLVE, "--method", "greedy", "--option", "seed=1"), "seed"),
+    ((*SOLVE, "--time-limit", "0"), "time limit"),
+    ((*SOLVE, "--time-limit", "-1"), "time limit"),
+    ((*SOLVE, "--time-limit", "nan"), "time limit"),
+    ((*SOLVE, "--threads", "0"), "threads"),
+    ((*SOLVE, "--threads", "-1"), "threads"),
+    ((*SOLVE, "--threads", "1000000"), "threads"),
+    ((*SOLVE, "--seed", "-1"), "seed"),
+    ((*SOLVE, "--seed", "2147483648"), "seed"),
+    ((*SOLVE, "--gap", "-0.1"), "gap"),
+    ((*SOLVE, "--gap", "nan"), "gap"),
+    ((*SOLVE, "--gap", "inf"), "gap"),
+    ((*SOLVE, "--node-limit", "-1"), "node limit"),
+    ((*SOLVE, "--start", "missing.json"), "missing.json"),
+    ((*SOLVE, "--method", "greedy", "--start", "solution.json"), "start"),
+    ((*BOUND, "--method", "magic"), "magic"),
+    ((*BOUND, "--method", "greedy"), "no bound"),
+    ((*BOUND, "--time-limit", "0"), "time limit"),
+    ((*BOUND, "--time-limit", "nan"), "time limit"),
+    ((*BOUND, "--threads", "0"), "threads"),
+]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: " ".join(case[0]))
+def test_the_command_line_refuses_in_one_line(case, refused):
+    arguments, says = case
+    refused(*arguments, says=says)
