@@ -20,18 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from exact_set import exact_set
-from expertcache.formulations.assignment import assignment_model
+from expertcache import Instance, Limits, assignment_model, coverage_model, generate, solve
 from expertcache.formulations.compiled import compiled
-from expertcache.formulations.coverage import coverage_model
-from expertcache.instances.generate import generate
 from expertcache.instances.suites import find_suite
 from expertcache.linear.coverage_program import coverage_program
 from expertcache.linear.highs import LinearModel, run_highs
-from expertcache.method import Limits
 from expertcache.problem.evaluate import latency_empty_s
-from expertcache.problem.instance import Instance
 from expertcache.problem.terms import coverage_terms
-from expertcache.solver import solve
 from tqdm import tqdm
 
 #: The model without any help, and HiGHS by itself.

@@ -146,10 +146,13 @@ class Gains:
         twin._missing = self._missing.copy()
         return twin
 
+    def terms_of(self, item: int) -> IntArray:
+        """Numbers of the terms with an item."""
+        return self._term[self._first[item] : self._first[item + 1]]
+
     def add(self, server: int, item: int) -> None:
         """Cache an item on a server."""
-        terms = self._terms
-        touched = self._term[self._first[item] : self._first[item + 1]]
+        terms, touched = self._terms, self.terms_of(item)
         server_set = terms.server_set[touched]
         touched = touched[terms.server_sets[server_set, server] & ~self._near[server_set, item]]
         self._near[terms.server_sets[:, server], item] = True
