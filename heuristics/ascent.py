@@ -98,7 +98,7 @@ def ascend(
             others = cached.copy()
             others[n] = False
             table = latency_table_s(instance, others)
-            response = best_response(instance, demand, n, table)
+            response = best_response(instance, demand, n, table, passed=deadline.passed)
             take_in(instance, table, n, response.cached)
             reached = total_latency_s(demand, table)
             unchanged += 1

@@ -81,7 +81,7 @@ def in_turn(
     for n in order:
         if deadline.passed():
             return InTurn(cached, None)
-        response = best_response(instance, demand, n, table, epsilon)
+        response = best_response(instance, demand, n, table, epsilon, deadline.passed)
         if response.upper_s > 0:
             share = min(share, response.gain_s / response.upper_s)
         cached[n] = response.cached

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ def best_response(
     server: int,
     table: FloatArray,
     epsilon: float = 0.0,
+    passed: Callable[[], bool] = lambda: False,
 ) -> Response:
     """Solve one server, given the latencies without it.
 
@@ -52,13 +54,17 @@ def best_response(
         Latency of each item without this server; see `latency_table_s`.
     epsilon : float
         Of `split_capacity`.
+    passed : callable
+        Whether the time is over; then profiles of large layers are left as they are.
 
     Returns
     -------
     Response
         Optimal where all profiles are exact: then both gains agree.
     """
-    profiles = [_profiles(instance, demand, server, m, table) for m in range(len(instance.models))]
+    profiles = [
+        _profiles(instance, demand, server, m, table, passed) for m in range(len(instance.models))
+    ]
     sizes = [model.expert_bytes for model in instance.models]
     capacity = int(instance.capacity_bytes[server])
     split = split_capacity([p.gain_s for p in profiles], sizes, capacity, epsilon)
@@ -81,9 +87,15 @@ def take_in(instance: Instance, table: FloatArray, server: int, cached: BoolArra
 
 
 def _profiles(
-    instance: Instance, demand: Demand, server: int, model: int, table: FloatArray
+    instance: Instance,
+    demand: Demand,
+    server: int,
+    model: int,
+    table: FloatArray,
+    passed: Callable[[], bool],
 ) -> Profiles:
     spec = instance.models[model]
     terms = layer_terms(instance, demand, server, model, table)
-    make = subset_profiles if spec.experts <= MAX_EXPERTS else envelope_profiles
-    return make(terms, spec.layers, spec.experts)
+    if spec.experts <= MAX_EXPERTS:
+        return subset_profiles(terms, spec.layers, spec.experts)
+    return envelope_profiles(terms, spec.layers, spec.experts, passed)
