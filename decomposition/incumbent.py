@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..heuristics.ascent import climb
-from ..method import Deadline
+from ..heuristics.ascent import ascend
+from ..method import Deadline, Limits
 from ..problem.demand import merged_demand
 from ..problem.evaluate import latency_empty_s
 from ..problem.instance import BoolArray, Instance
 from ..problem.solution import closes, latency_gap
 from ..problem.terms import Terms
 from .dual import Dual
-from .dual_bound import latency_bound
 
 #: Room for the rounding of sums, as a share of the saving.
 _ROUNDING = 1e-12
@@ -30,25 +29,26 @@ class Incumbent:
         The first placement.
     dual : Dual
         Whose master gets to know every placement.
-    gap : float
-        That is wanted between the latency and its bound.
+    limits : Limits
+        Whose gap is wanted between the latency and its bound, and whose watch is told.
 
     Attributes
     ----------
     best : bool array [N, I]
-    saving_s, empty_s : float
-        Its saving; the latency of the empty placement.
+    saving_s : float
+        Its saving.
     """
 
     def __init__(
-        self, instance: Instance, terms: Terms, cached: BoolArray, dual: Dual, gap: float
+        self, instance: Instance, terms: Terms, cached: BoolArray, dual: Dual, limits: Limits
     ) -> None:
         self.best, self.saving_s = cached, terms.saving_s(cached)
-        self.empty_s = latency_empty_s(instance)
-        self._instance, self._terms, self._dual, self._gap = instance, terms, dual, gap
+        self._instance, self._terms, self._dual, self._limits = instance, terms, dual, limits
+        self._empty_s = latency_empty_s(instance)
         self._demand = merged_demand(instance)
         self._enumerated_s = np.inf
         dual.master.add_placement(cached)
+        limits.watch.tell(self.saving_s)
 
     @property
     def bound_s(self) -> float:
@@ -67,19 +67,19 @@ class Incumbent:
 
     def closed(self) -> bool:
         """Whether the gap is as small as wanted, or nothing but tolerance."""
-        latency, bound = self.empty_s - self.saving_s, latency_bound(self.empty_s, self.bound_s)
-        gap = latency_gap(latency, bound)
-        within = gap is not None and gap <= self._gap
-        return within or closes(latency, bound, self.empty_s)
+        gap = latency_gap(self._empty_s - self.saving_s, max(0.0, self._empty_s - self.bound_s))
+        within = self._limits.gap > 0 and gap is not None and gap <= self._limits.gap
+        limitless = float(self._terms.weight_s.sum())
+        return within or closes(self.saving_s, self.bound_s, limitless)
 
     def bounded_by(self, bound_s: float) -> None:
         """Take note that no placement saves more."""
         self._enumerated_s = min(self._enumerated_s, bound_s * (1 + _ROUNDING))
 
-    def climb(self, cached: BoolArray, deadline: Deadline) -> None:
+    def ascend(self, cached: BoolArray, deadline: Deadline) -> None:
         """Improve a placement by best responses of single servers and take it up."""
         order = range(self._instance.servers)
-        self.take(climb(self._instance, self._demand, cached, order, deadline)[1])
+        self.take(ascend(self._instance, self._demand, cached, order, deadline)[1])
 
     def take(self, cached: BoolArray) -> None:
         """Make a placement known to the master, and keep it if it is the best."""
@@ -87,3 +87,4 @@ class Incumbent:
         saving = self._terms.saving_s(cached)
         if saving > self.saving_s:
             self.best, self.saving_s = cached, saving
+            self._limits.watch.tell(saving)

@@ -9,11 +9,11 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from ..problem.arrays import sums
 from ..problem.instance import BoolArray, FloatArray, IntArray
 from ..problem.layers import Layer
 from ..problem.terms import Terms
 from ..responses.closure import best_set
+from ..responses.subset_sums import subset_sums
 from .parameters import Parameters
 
 
@@ -116,7 +116,7 @@ class LayerSearch:
                 members = terms.expert_sets[terms.expert_set[mine]]
                 lacks = ~near[terms.server_set[mine, None], members]
                 open_ = lacks.any(axis=1)
-                experts = np.where(lacks, members, -1)[open_].astype(np.int64)
+                experts = np.where(lacks, members, E)[open_].astype(np.int64)
                 best = best_set(experts, terms.weight_s[mine[open_]], E, float(prices[n]))
                 cached[n] = best if best.sum() <= self.layer.most[n] else own
             if np.array_equal(cached, before):
@@ -126,12 +126,7 @@ class LayerSearch:
 
 def gain_tables(terms: Terms) -> FloatArray:
     """Gain of each server set's terms from each set of experts, as bits; [G, 2**E]."""
-    E = terms.items
-    inside = terms.expert_sets < E
-    bits = np.where(inside, np.left_shift(1, np.where(inside, terms.expert_sets, 0)), 0)
-    cell = (terms.server_set << E) + np.bitwise_or.reduce(bits, axis=1)[terms.expert_set]
-    table = sums(cell, terms.weight_s, len(terms.server_sets) << E)
-    for bit in range(E):
-        halves = table.reshape(-1, 2, 1 << bit)
-        halves[:, 1] += halves[:, 0]
-    return table.reshape(-1, 1 << E)
+    members = terms.expert_sets[terms.expert_set]
+    return subset_sums(
+        terms.server_set, members, terms.weight_s, len(terms.server_sets), terms.items
+    )

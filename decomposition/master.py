@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import scipy.sparse as sp
 
-from ..linear.capacity_row import knapsack_row
+from ..linear.capacity_row import capacity_row
 from ..linear.highs import LinearModel, run_highs
 from ..method import Limits
 from ..problem.instance import BoolArray, FloatArray, Instance, IntArray
@@ -48,7 +48,7 @@ class RestrictedMaster:
         for n, capacity in enumerate(instance.capacity_bytes.tolist()):
             sizes = np.unique(size[count[n] > 0])
             counts = tuple(int(count[n, size == one].sum()) for one in sizes.tolist())
-            row = knapsack_row(tuple(sizes.tolist()), counts, capacity)
+            row = capacity_row(tuple(sizes.tolist()), counts, capacity)
             if math.isfinite(row.room):
                 self.room[n] = row.room
                 for one, weight in zip(sizes, row.weight, strict=True):

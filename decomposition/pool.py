@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from typing import Any, Self, TypeVar
 
 from ..linear.quiet import discard_stdout
+from ..method import Limits
 from ..problem.layers import Layer
 from .parameters import Parameters
 from .pricing import LayerPricing
@@ -21,23 +22,32 @@ _T = TypeVar("_T")
 _HELD: dict[int, LayerPricing] = {}
 
 
-class LayerPool:
-    """A `LayerPricing` for each layer, and jobs on them. A context manager: it may hold processes.
+#: Seconds between two looks at whether the run is to stop.
+_LOOK_S = 0.1
 
-    Every layer stays with one process: what its relaxation has learnt stays, too, and does not
-    depend on which process is free.
+
+class Stopped(Exception):  # noqa: N818 - no error
+    """The run is to stop: nobody waits for the processes."""
+
+
+class LayerPool:
+    """A `LayerPricing` for each layer, and jobs on them.
+
+    A context manager: it may hold processes. It ends with them, without an error, when the run is
+    to stop. Every layer stays with one process: what its relaxation has learnt stays, too, and does
+    not depend on which process is free.
 
     Parameters
     ----------
     layers : sequence of Layer
-    threads : int
-        Processes, at most one for each layer; one works here.
+    limits : Limits
+        Threads are processes, at most one for each layer; one works here.
     parameters : Parameters
     """
 
-    def __init__(self, layers: Sequence[Layer], threads: int, parameters: Parameters) -> None:
-        self.layers, self.parameters = layers, parameters
-        self.processes = min(threads, max(1, len(layers)))
+    def __init__(self, layers: Sequence[Layer], limits: Limits, parameters: Parameters) -> None:
+        self.layers, self.parameters, self._watch = layers, parameters, limits.watch
+        self.processes = min(limits.threads, max(1, len(layers)))
         self._held: dict[int, LayerPricing] = {}
         self._workers: list[ProcessPoolExecutor] = []
         self._running = ExitStack()
@@ -55,8 +65,9 @@ class LayerPool:
             self._workers.append(self._running.enter_context(worker))
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> bool:
         self._running.close()
+        return kind is Stopped
 
     def run(self, job: Callable[..., _T], tasks: Mapping[int, tuple[Any, ...]]) -> list[_T]:
         """Run a method of `LayerPricing` on some layers.
@@ -72,6 +83,8 @@ class LayerPool:
         ------
         MemoryError
             If a process has died.
+        Stopped
+            If the run is to stop.
         """
         if self.processes == 1:
             return [job(self._held[number], *task) for number, task in tasks.items()]
@@ -80,9 +93,22 @@ class LayerPool:
                 self._workers[number % self.processes].submit(_perform, job, number, task)
                 for number, task in tasks.items()
             ]
-            return [each.result() for each in jobs]
+            return [self._result(each) for each in jobs]
         except BrokenProcessPool:
+            if self._watch.stopped:
+                raise Stopped from None
             raise MemoryError("a pricing process has died") from None
+
+    def _result(self, job: Future[_T]) -> _T:
+        while True:
+            try:
+                return job.result(_LOOK_S)
+            except TimeoutError:
+                if self._watch.stopped:
+                    for worker in self._workers:
+                        for process in list((worker._processes or {}).values()):
+                            process.kill()
+                    raise Stopped from None
 
 
 def _pricing(layers: Mapping[int, Layer], parameters: Parameters) -> dict[int, LayerPricing]:
@@ -90,8 +116,8 @@ def _pricing(layers: Mapping[int, Layer], parameters: Parameters) -> dict[int, L
 
 
 def _begin(layers: Mapping[int, Layer], parameters: Parameters) -> None:
-    # Ctrl-C ends a worker without a word; the main process says what there is to say.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Ctrl-C reaches all processes of a terminal; the main one knows what to do.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     discard_stdout()
     _HELD.update(_pricing(layers, parameters))
 

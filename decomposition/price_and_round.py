@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
-from ..heuristics.ascent import InTurn, in_turn
-from ..heuristics.successive import guarantee
+from ..heuristics.successive import InTurn, guarantee, in_turn
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.instance import Instance
 from ..problem.layers import split_layers
@@ -16,7 +16,7 @@ from ..problem.solution import StoppedBy
 from ..problem.terms import coverage_terms
 from .column_generation import ColumnGeneration
 from .dual import Dual
-from .dual_bound import dual_bound, latency_bound, show
+from .dual_bound import dual_bound
 from .enumeration import Enumeration
 from .incumbent import Incumbent
 from .master import RestrictedMaster
@@ -33,7 +33,6 @@ def price_and_round(
     limits: Limits,
     seed: int,
     start: Placement | None = None,
-    progress: bool = False,
     parameters: Parameters = DEFAULTS,
 ) -> Outcome:
     """Bound by layer decomposition, and choose among the columns that it meets.
@@ -52,8 +51,6 @@ def price_and_round(
     seed : int
         Not used.
     start : Placement, optional
-    progress : bool
-        Show each round on stderr if that is a terminal.
     parameters : Parameters
 
     Returns
@@ -66,21 +63,22 @@ def price_and_round(
     if start is None:
         first = in_turn(instance, range(instance.servers), deadline)
     else:
-        first = InTurn(start.cached(instance), {})
+        first = InTurn(start.cached(instance), None)
     terms = coverage_terms(instance)
     layers = split_layers(instance, terms)
-    with LayerPool(layers, limits.threads, parameters) as pool:
+    meta: dict[str, Any] = {"server_share": first.share}
+    with LayerPool(layers, limits, parameters) as pool:
         dual = Dual(RestrictedMaster(instance, layers), pool)
-        incumbent = Incumbent(instance, terms, first.cached, dual, limits.gap)
-        told = _Rounding(instance, dual, incumbent, limits, deadline).run(progress)
+        incumbent = Incumbent(instance, terms, first.cached, dual, limits)
+        meta |= _Rounding(instance, dual, incumbent, limits, deadline).run()
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
     if incumbent.closed():
         stopped_by = StoppedBy.GAP if limits.gap > 0 else StoppedBy.FINISHED
     return Outcome(
         Placement.of(instance, incumbent.best),
         stopped_by,
-        latency_bound(incumbent.empty_s, incumbent.bound_s),
-        first.share | told | {"columns": len(dual.master), "pricing": dual.pricing},
+        meta=meta | {"columns": len(dual.master), "pricing": dual.pricing},
+        bound_saving_s=incumbent.bound_s,
     )
 
 
@@ -98,12 +96,11 @@ class _Rounding:
         self._instance, self._dual, self._incumbent = instance, dual, incumbent
         self._limits, self._deadline, self._parameters = limits, deadline, dual.pool.parameters
 
-    def run(self, progress: bool) -> dict[str, str]:
+    def run(self) -> dict[str, str]:
         """Take all steps until the gap is closed or time is over; what there is to tell."""
         until = self._deadline.part(self._parameters.bound_share)
         for done in ColumnGeneration(self._dual).rounds(until):
-            if progress:
-                show(done, self._incumbent.empty_s)
+            self._limits.watch.tell(bound_saving_s=done.bound_s)
             self._round_up()
             if self._incumbent.closed():
                 break
@@ -122,10 +119,10 @@ class _Rounding:
     def _round_up(self) -> None:
         """Put known columns together and climb from there."""
         share, nodes = self._parameters.step_share, self._parameters.master_nodes
-        limits = Limits(self._deadline.part(share).remaining_s(), nodes=nodes)
+        limits = self._deadline.part(share).limits(nodes=nodes)
         placement = self._dual.master.rounded(limits, self._incumbent.best)
         if not np.array_equal(placement, self._incumbent.best):
-            self._incumbent.climb(placement, self._deadline.part(share))
+            self._incumbent.ascend(placement, self._deadline.part(share))
 
     def _enumerate(self) -> dict[str, str]:
         """Look at all placements in which no layer loses much against the bound, then at more.
@@ -175,13 +172,13 @@ class _Rounding:
             requests=instance.requests.part(np.flatnonzero(own[instance.request_items[:, 0]])),
             capacity_bytes=instance.capacity_bytes - fixed @ instance.item_bytes,
         )
-        time_s = self._deadline.part(self._parameters.dive_share).remaining_s()
-        limits = Limits(time_s, threads=self._limits.threads)
+        part = self._deadline.part(self._parameters.dive_share)
+        limits = part.limits(threads=self._limits.threads)
         once = dataclasses.replace(self._parameters, dives=self._parameters.dives[:1])
         found = price_and_round(rest, limits=limits, seed=0, parameters=once).placement
         assert found is not None
         until = self._deadline.part(self._parameters.step_share)
-        self._incumbent.climb(fixed | found.cached(rest), until)
+        self._incumbent.ascend(fixed | found.cached(rest), until)
 
 
 METHOD = Method(

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from ..linear.coverage_program import priced_lp
+from ..linear.coverage_program import priced_program
 from ..linear.highs import run_highs
 from ..method import Deadline, Limits
 from ..problem.instance import BoolArray, FloatArray
@@ -176,7 +176,7 @@ class LayerPricing:
                 return Priced(bound, Pricing.EXACT, best.cached)
         if _rows(self.layer) > self.parameters.program_rows:
             return Priced(relaxed.bound_s, Pricing.STOPPED, best.cached)
-        model = priced_lp(self.layer.terms, self.layer.most, prices)
+        model = priced_program(self.layer.terms, self.layer.most, prices)
         limits, start = Limits(deadline.remaining_s()), model.start(best.cached)
         solved = run_highs(model.linear, limits=limits, start=start, options=_INTEGER)
         bound = min(relaxed.bound_s, -solved.bound + _MARGIN * size)

@@ -4,7 +4,7 @@
 - `assignment`: the textbook model.
 - `threshold`: a variable for each request and latency step.
 - `coverage`: a variable for each merged term of the saving; the default.
-- `nearness`: variables for "some server of a set caches this item" in its rows.
+- `availability`: variables for "some server of a set caches this item" in its rows.
 - `partner_rows`, `profile_rows`: rows that make its relaxation tighter.
 - `compiled`: a model as the arrays that HiGHS takes.
 - `milp`: method `milp`.

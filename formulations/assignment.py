@@ -18,7 +18,7 @@ def assignment_model(instance: Instance) -> pyo.ConcreteModel:
 
     ``y[u, i, v]`` assigns item i of user u to node v: a server that is faster than the origin, or
     the origin (device or cloud). ``T[r]`` is the latency of request r as a share of its latency
-    without any cache.
+    without any cache. Requests that no server makes faster are a constant.
 
     Returns
     -------
@@ -29,7 +29,9 @@ def assignment_model(instance: Instance) -> pyo.ConcreteModel:
     requests = instance.requests
     base = request_latency_s(instance)
     device = instance.device_latency_s()
-    used = np.flatnonzero((requests.rate > 0) & (base > 0)).tolist()
+    everything = np.ones((instance.servers, instance.items), dtype=np.bool_)
+    changeable = request_latency_s(instance, everything) < base
+    used = np.flatnonzero((requests.rate > 0) & changeable).tolist()
     rows = instance.request_items[used].tolist()
     items_of = {
         r: [i for i in row if i < instance.items] for r, row in zip(used, rows, strict=True)
@@ -62,6 +64,10 @@ def assignment_model(instance: Instance) -> pyo.ConcreteModel:
             choices = [model.y[u, i, v] for v, _ in nodes[u, i]]
             model.slowest[r, i] = (0, linear([1.0, *times], [model.T[r], *choices]), None)
     model.latency = pyo.Objective(
-        expr=linear([float(requests.rate[r] * base[r]) for r in used], list(model.T.values()))
+        expr=linear(
+            [float(requests.rate[r] * base[r]) for r in used],
+            list(model.T.values()),
+            float((requests.rate * base)[~changeable].sum()),
+        )
     )
     return model

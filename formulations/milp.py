@@ -15,6 +15,7 @@ from ..heuristics.ascent import ascent
 from ..linear.highs import run_highs
 from ..method import Limits, Method, Outcome
 from ..problem.errors import InputError
+from ..problem.evaluate import evaluate
 from ..problem.instance import BoolArray, Instance
 from ..problem.placement import Placement, within_capacities
 from ..problem.solution import StoppedBy
@@ -31,6 +32,9 @@ FORMULATIONS: dict[Formulation, Callable[..., pyo.ConcreteModel]] = {
     "assignment": assignment_model,
 }
 
+#: What HiGHS does by itself takes more time here than it saves: docs/algorithms.md.
+_TUNED = {"presolve": "off", "mip_heuristic_effort": 0.0, "mip_pscost_minreliable": 1}
+
 
 def milp(
     instance: Instance,
@@ -38,13 +42,10 @@ def milp(
     limits: Limits,
     seed: int,
     formulation: Formulation = "coverage",
-    shared: bool = True,
     partners: bool = True,
     profiles: bool = True,
-    climbs: int = 16,
-    presolve: bool = False,
-    effort: float = 0.0,
-    reliable: int = 1,
+    start_orders: int = 16,
+    tuned: bool = True,
     start: Placement | None = None,
 ) -> Outcome:
     """Solve an explicit mixed-integer model with HiGHS.
@@ -58,19 +59,15 @@ def milp(
         HiGHS' random seed.
     formulation : {"coverage", "threshold", "assignment"}
         All three have the same optimum; `coverage` is the smallest.
-    shared, partners, profiles : bool
+    partners, profiles : bool
         Of `coverage_model`; the other formulations do not have them.
-    climbs : int
+    start_orders : int
         Server orders of `ascent`, whose placement HiGHS begins with where K >= 2 and no start is
         given; 0 for none.
-    presolve : bool
-        HiGHS' presolve, which finds next to nothing to remove here.
-    effort : float
-        Share of the work that HiGHS may spend on its own heuristics, 0 to 1.
-    reliable : int
-        Tries of strong branching on a variable before HiGHS trusts its pseudocost (Achterberg,
-        Koch, Martin 2005, doi:10.1016/j.orl.2004.04.002). They take most of the time where it is 8,
-        HiGHS' own default.
+    tuned : bool
+        HiGHS without its presolve and its heuristics, and with one try of strong branching before
+        it trusts a variable's pseudocost (Achterberg, Koch, Martin 2005,
+        doi:10.1016/j.orl.2004.04.002) instead of 8; else with its own defaults.
     start : Placement, optional
         A feasible placement for HiGHS to begin with.
 
@@ -79,19 +76,15 @@ def milp(
     Outcome
         Its ``meta`` has the sizes of the model, the nodes, and the seconds of each step.
     """
-    if not 0 <= effort <= 1:
-        raise InputError(f"milp: option effort: must be 0 to 1, got {effort}")
-    if not 0 <= climbs <= 1000:
-        raise InputError(f"milp: option climbs: must be 0 to 1000, got {climbs}")
-    if not 0 <= reliable < 2**31:
-        raise InputError(f"milp: option reliable: must be >= 0, got {reliable}")
-    rows = {"shared": shared, "partners": partners, "profiles": profiles}
+    if not 0 <= start_orders <= 1000:
+        raise InputError(f"milp: option start_orders: must be 0 to 1000, got {start_orders}")
     began = time.perf_counter()
     deadline = limits.deadline()
+    rows = {"partners": partners, "profiles": profiles} if formulation == "coverage" else {}
     # Pyomo makes many small objects that live on; looking for garbage among them takes two thirds
     # of the time.
     with PauseGC():
-        model = FORMULATIONS[formulation](instance, **(rows if formulation == "coverage" else {}))
+        model = FORMULATIONS[formulation](instance, **rows)
         built = time.perf_counter()
         linear, columns = compiled(model)
     handed = time.perf_counter()
@@ -106,21 +99,24 @@ def milp(
     }
     if deadline.passed():
         return Outcome(start, StoppedBy.TIME, meta=meta)
-    # With K = 1 HiGHS has found the optimum before the climbs are done.
-    if start is None and climbs and max(spec.top_k for spec in instance.models) > 1:
-        left = Limits(time_s=deadline.remaining_s())
-        start = ascent(instance, limits=left, seed=seed, orders=climbs).placement
+    # Without the constant, which would take the saving's last digits. What is left of the latency
+    # without any cache is every cost that is paid in full.
+    linear = dataclasses.replace(linear, offset=0.0)
+    empty = float(linear.cost.clip(0.0).sum())
+    # With K = 1 HiGHS has found the optimum before the ascents are done.
+    if start is None and start_orders and instance.top_k > 1:
+        left = deadline.limits()
+        start = ascent(instance, limits=left, seed=seed, orders=start_orders).placement
         meta["start_seconds"] = time.perf_counter() - handed
+    if start is not None:
+        limits.watch.tell(evaluate(instance, start).saving_s)
     result = run_highs(
         linear,
         limits=dataclasses.replace(limits, time_s=deadline.remaining_s()),
         seed=seed,
         start=None if start is None else _column_values(placed, start.cached(instance)),
-        options={
-            "presolve": "choose" if presolve else "off",
-            "mip_heuristic_effort": effort,
-            "mip_pscost_minreliable": reliable,
-        },
+        tell=lambda value, bound: limits.watch.tell(empty - value, empty - bound),
+        options=_TUNED if tuned else None,
     )
     stopped_by = result.stopped_by
     if stopped_by is StoppedBy.PROOF and limits.gap > 0:
@@ -136,8 +132,8 @@ def milp(
     return Outcome(
         placement,
         stopped_by,
-        max(result.bound, 0.0),
-        meta | {"nodes": result.nodes, "solver_seconds": result.seconds},
+        meta=meta | {"nodes": result.nodes, "solver_seconds": result.seconds},
+        bound_saving_s=empty - result.bound,
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
-from ..linear.capacity_row import knapsack_weights
+from ..linear.capacity_row import capacity_weights
 from ..problem.errors import UnsupportedError
 from ..problem.instance import BoolArray, Instance
 
@@ -25,8 +25,8 @@ def new_model(name: str) -> pyo.ConcreteModel:
 def add_placement(model: pyo.ConcreteModel, instance: Instance) -> dict[tuple[int, int], pyo.Var]:
     """Add ``x[server, model, layer, expert]`` and ``capacity[server]`` to a model.
 
-    Capacities are in units that solvers get right, see `knapsack`; ``model.exact`` tells whether
-    they are the same as in bytes, or allow a little more.
+    Capacities are in units that solvers get right, see `capacity_row`; ``model.exact`` tells
+    whether they are the same as in bytes, or allow a little more.
 
     Only pairs that can help get a variable: some user requests the item, and the server is faster
     for that user than the device and the cloud.
@@ -51,7 +51,7 @@ def add_placement(model: pyo.ConcreteModel, instance: Instance) -> dict[tuple[in
     for n in range(instance.servers):
         mine = np.flatnonzero(server == n)
         sizes = instance.item_bytes[item[mine]]
-        weights, room, exact = knapsack_weights(sizes, int(instance.capacity_bytes[n]))
+        weights, room, exact = capacity_weights(sizes, int(instance.capacity_bytes[n]))
         if np.isfinite(room):
             members = [variables[k] for k in mine.tolist()]
             model.capacity[n] = (None, linear(weights.tolist(), members), room)

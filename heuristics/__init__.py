@@ -4,9 +4,9 @@
 - `greedy`: the best single expert, again and again.
 - `enumeration_greedy`: the same from every small start.
 - `pipage`: the linear relaxation, rounded inside each server.
-- `successive`: one server after another.
-- `max_convolution`: the same, with its layers combined by a tree.
+- `successive`: one server after another; with its layers combined by a tree,
+  `max_convolution`.
 - `ascent`: servers solved again until none improves.
 - `local_search`: parts of a placement solved again exactly.
-- `fill`, `stopping`: filling servers in an order; stopping rules, which they share.
+- `packing`: filling servers in an order, which they share.
 """

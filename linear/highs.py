@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from ..method import Deadline, Limits
 from ..problem.instance import BoolArray, FloatArray
 from ..problem.solution import StoppedBy
+from ..watch import Watch
 from .quiet import silenced
 from .rounding import UNIT_ROUNDOFF, gamma
 
@@ -28,6 +29,8 @@ _STOPPED_BY = {
     highspy.HighsModelStatus.kOptimal: StoppedBy.PROOF,
     highspy.HighsModelStatus.kModelEmpty: StoppedBy.PROOF,
     highspy.HighsModelStatus.kTimeLimit: StoppedBy.TIME,
+    # Whoever watches knows better why.
+    highspy.HighsModelStatus.kInterrupt: StoppedBy.TIME,
     highspy.HighsModelStatus.kSolutionLimit: StoppedBy.NODES,
     highspy.HighsModelStatus.kInfeasible: StoppedBy.INFEASIBLE,
 }
@@ -45,8 +48,8 @@ class LinearModel:
     row_lower, row_upper : float array [rows]
     integer : bool array [columns]
     exact : bool
-        False if the rows allow a little more than what is meant, see `knapsack`: then solving the
-        integer model proves its bound, but not its solution.
+        False if the rows allow a little more than what is meant, see `capacity_row`: then solving
+        the integer model proves its bound, but not its solution.
     """
 
     cost: FloatArray
@@ -120,6 +123,7 @@ def run_highs(
     relax: bool = False,
     start: Mapping[int, float] | None = None,
     options: Mapping[str, object] | None = None,
+    tell: Callable[[float, float], None] | None = None,
 ) -> HighsResult:
     """Solve with HiGHS.
 
@@ -134,6 +138,9 @@ def run_highs(
         Values of some columns, by column number; HiGHS completes them.
     options : mapping, optional
         Further options of HiGHS, by name.
+    tell : callable, optional
+        Is told the objective of the incumbent and the dual bound of an integer program while it is
+        solved, infinite where there is none.
 
     Returns
     -------
@@ -148,11 +155,12 @@ def run_highs(
         index = np.fromiter(start, dtype=np.int32)
         value = np.fromiter(start.values(), dtype=np.float64)
         _check(solver.setSolution(len(index), index, value), "passing the start")
+    is_mip = not relax and bool(linear.integer.any())
+    watcher = _Watcher(limits.watch, lambda value: value / scale + linear.offset, tell)
     began = time.perf_counter()
-    _check(solver.run(), "solving")
+    watcher.run(solver, is_mip)
     seconds = time.perf_counter() - began
     info = solver.getInfo()
-    is_mip = not relax and bool(linear.integer.any())
     has_solution = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     solution = solver.getSolution()
     row_dual = np.array(solution.row_dual) / scale if not is_mip and solution.dual_valid else None
@@ -174,6 +182,45 @@ def run_highs(
         nodes=max(0, int(info.mip_node_count)),
         seconds=seconds,
     )
+
+
+class _Watcher:
+    """Lets a watch stop HiGHS, and is told how far it is."""
+
+    def __init__(
+        self,
+        watch: Watch,
+        unit: Callable[[float], float],
+        tell: Callable[[float, float], None] | None,
+    ) -> None:
+        self._watch, self._unit, self._tell = watch, unit, tell
+        self._error: BaseException | None = None
+
+    def run(self, solver: highspy.Highs, is_mip: bool) -> None:
+        """Solve; an exception of whoever is told comes out here."""
+        kinds = highspy.cb.HighsCallbackType
+        _check(solver.setCallback(self._look, None), "setting the callback")
+        _check(
+            solver.startCallback(
+                kinds.kCallbackMipInterrupt if is_mip else kinds.kCallbackSimplexInterrupt
+            ),
+            "starting the callback",
+        )
+        status = solver.run()
+        if self._error is not None:
+            raise self._error
+        _check(status, "solving")
+
+    def _look(self, kind: object, message: str, out: Any, answer: Any, data: object) -> None:
+        # Nothing may be raised into HiGHS.
+        try:
+            if self._tell is not None:
+                self._tell(self._unit(out.mip_primal_bound), self._unit(out.mip_dual_bound))
+            stop = self._watch.stopped
+        except BaseException as error:
+            self._error, stop = error, True
+        if stop and answer is not None:
+            answer.user_interrupt = True
 
 
 class GrowingLp:

@@ -2,6 +2,7 @@
 
 - `best_response`: the answer, from the profiles of all layers.
 - `profile`: what the best k experts of each layer gain, given all other servers.
+- `subset_sums`: sums over all subsets of a layer's experts.
 - `subset_profile`: profiles of small layers, exact.
 - `envelope_profile`: profiles of large layers, from above and from below.
 - `closure`: the concave envelope of a profile, by minimum cuts.

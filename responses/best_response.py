@@ -9,7 +9,7 @@ import numpy as np
 from ..problem.demand import Demand
 from ..problem.instance import BoolArray, FloatArray, Instance
 from .envelope_profile import envelope_profiles
-from .layer_knapsack import Combine, split_capacity
+from .layer_knapsack import split_capacity
 from .profile import Profiles, layer_terms
 from .subset_profile import MAX_EXPERTS, subset_profiles
 
@@ -36,12 +36,12 @@ def best_response(
     demand: Demand,
     server: int,
     table: FloatArray,
-    combine: Combine,
+    epsilon: float = 0.0,
 ) -> Response:
     """Solve one server, given the latencies without it.
 
     The gain separates over the layers. The profile of a layer is its best gain from k experts;
-    `combine` splits the capacity over the layers.
+    `split_capacity` splits the capacity over the layers.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ def best_response(
     server : int
     table : float array [U, I + 1]
         Latency of each item without this server; see `latency_table_s`.
-    combine : Combine
-        How the profiles of one model's layers become its profile by count.
+    epsilon : float
+        Of `split_capacity`.
 
     Returns
     -------
@@ -61,18 +61,16 @@ def best_response(
     profiles = [_profiles(instance, demand, server, m, table) for m in range(len(instance.models))]
     sizes = [model.expert_bytes for model in instance.models]
     capacity = int(instance.capacity_bytes[server])
-    split = split_capacity([p.gain_s for p in profiles], sizes, capacity, combine)
-    if all(p.exact for p in profiles):
-        upper = split.value / combine.share
-    else:
-        upper = split_capacity([p.upper_s for p in profiles], sizes, capacity, combine).value
-        upper /= combine.share
+    split = split_capacity([p.gain_s for p in profiles], sizes, capacity, epsilon)
+    most = split
+    if not all(p.exact for p in profiles):
+        most = split_capacity([p.upper_s for p in profiles], sizes, capacity, epsilon)
     chosen = [
         profile.members[np.arange(len(count)), count]
         for profile, count in zip(profiles, split.counts, strict=True)
     ]
     cached = np.concatenate([members.ravel() for members in chosen])
-    return Response(cached, split.value, upper)
+    return Response(cached, split.value, most.value / (1 - epsilon))
 
 
 def take_in(instance: Instance, table: FloatArray, server: int, cached: BoolArray) -> None:

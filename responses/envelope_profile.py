@@ -71,7 +71,7 @@ class _Nest:
         self.within = terms.experts
         self.layer = terms.layer
         self.expert = np.where(
-            terms.experts >= 0, terms.layer[:, None] * experts + terms.experts, self.pad
+            terms.experts < experts, terms.layer[:, None] * experts + terms.experts, self.pad
         )
         self.inside: BoolArray = self.expert < self.pad
 

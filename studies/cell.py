@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..guarantees import Facts, Guarantee
+from ..guarantees import Guarantee, Structure
 from ..instances.recipe import Recipe
 from ..method import Limits
 from ..problem.errors import UnsupportedError
@@ -60,20 +60,20 @@ class Answer(NamedTuple):
 
 def perform(cell: Cell) -> Answer:
     """Solve a cell."""
-    instance, facts = _instance(msgspec.json.encode(cell.recipe))
+    instance, structure = _instance(msgspec.json.encode(cell.recipe))
     limits = Limits(time_s=cell.time_limit_s)
     try:
         solution = solve(instance, cell.method, limits=limits, seed=cell.seed, options=cell.options)
     except UnsupportedError as error:
         return Answer(None, _sizes(instance), error=str(error))
-    return Answer(solution, _sizes(instance), a_priori(solution, facts))
+    return Answer(solution, _sizes(instance), a_priori(solution, structure))
 
 
 @functools.lru_cache(maxsize=1)
-def _instance(recipe: bytes) -> tuple[Instance, Facts]:
+def _instance(recipe: bytes) -> tuple[Instance, Structure]:
     """Make an instance once for all cells in a row that use it."""
     instance = msgspec.json.decode(recipe, type=Recipe).make()
-    return instance, Facts(instance)
+    return instance, Structure(instance)
 
 
 def _sizes(instance: Instance) -> dict[str, Any]:

@@ -126,3 +126,40 @@ def test_an_instance_without_requests_or_servers_is_solved(random_instance):
 
 def test_the_default_is_exact(two_servers):
     assert solve(two_servers).method == "exact"
+
+
+SOLVE = ("solve", "good.json", "--output", "out.json")
+BOUND = ("bound", "good.json")
+REFUSED = [
+    ((*SOLVE, "--method", "magic"), "magic"),
+    ((*SOLVE, "--method", "ma\ngic"), "unknown method"),
+    ((*SOLVE, "--method", ""), "unknown method"),
+    ((*SOLVE, "--option", "color=1"), "color"),
+    ((*SOLVE, "--method", "greedy", "--option", "rule=magic"), "rule"),
+    ((*SOLVE, "--method", "greedy", "--option", "seed=1"), "seed"),
+    ((*SOLVE, "--time-limit", "0"), "time limit"),
+    ((*SOLVE, "--time-limit", "-1"), "time limit"),
+    ((*SOLVE, "--time-limit", "nan"), "time limit"),
+    ((*SOLVE, "--threads", "0"), "threads"),
+    ((*SOLVE, "--threads", "-1"), "threads"),
+    ((*SOLVE, "--threads", "1000000"), "threads"),
+    ((*SOLVE, "--seed", "-1"), "seed"),
+    ((*SOLVE, "--seed", "2147483648"), "seed"),
+    ((*SOLVE, "--gap", "-0.1"), "gap"),
+    ((*SOLVE, "--gap", "nan"), "gap"),
+    ((*SOLVE, "--gap", "inf"), "gap"),
+    ((*SOLVE, "--node-limit", "-1"), "node limit"),
+    ((*SOLVE, "--start", "missing.json"), "missing.json"),
+    ((*SOLVE, "--method", "greedy", "--start", "solution.json"), "start"),
+    ((*BOUND, "--method", "magic"), "magic"),
+    ((*BOUND, "--method", "greedy"), "no bound"),
+    ((*BOUND, "--time-limit", "0"), "time limit"),
+    ((*BOUND, "--time-limit", "nan"), "time limit"),
+    ((*BOUND, "--threads", "0"), "threads"),
+]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: " ".join(case[0]))
+def test_the_command_line_refuses_in_one_line(case, refused):
+    arguments, says = case
+    refused(*arguments, says=says)

@@ -21,7 +21,7 @@ def solved_dual() -> Callable[..., Dual]:
 
         def make(instance, cached=None, limits=Limits(), run=True):  # noqa: B008
             layers = split_layers(instance, coverage_terms(instance))
-            pool = stack.enter_context(LayerPool(layers, limits.threads, DEFAULTS))
+            pool = stack.enter_context(LayerPool(layers, limits, DEFAULTS))
             dual = Dual(RestrictedMaster(instance, layers), pool)
             if cached is not None:
                 dual.master.add_placement(cached)

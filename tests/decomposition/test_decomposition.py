@@ -9,7 +9,7 @@ from expertcache import bound
 from expertcache.command_line.parser import main
 from expertcache.decomposition.dual_bound import dual_bound
 from expertcache.decomposition.parameters import Parameters
-from expertcache.linear.coverage_program import coverage_lp
+from expertcache.linear.coverage_program import coverage_program
 from expertcache.linear.highs import run_highs
 from expertcache.method import Limits
 from expertcache.problem.errors import InputError
@@ -39,7 +39,9 @@ def test_bound_is_never_above_the_optimum(seed, random_instance, brute_force_lat
     assert decomposition.stopped_by == "proof"
     # The maxima over whole placements of a layer are tighter than the relaxation.
     terms = coverage_terms(instance)
-    relaxed = -run_highs(coverage_lp(instance, terms).linear, limits=Limits(), relax=True).bound
+    relaxed = -run_highs(
+        coverage_program(instance, terms).linear, limits=Limits(), relax=True
+    ).bound
     empty = latency_empty_s(instance)
     assert empty - decomposition.bound_latency_s <= relaxed + 2e-6 * empty
     # So small that the enumeration ends: a proof.

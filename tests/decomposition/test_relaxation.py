@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from expertcache.decomposition.relaxation import LayerRelaxation
-from expertcache.linear.coverage_program import priced_lp
+from expertcache.linear.coverage_program import priced_program
 from expertcache.linear.highs import run_highs
 from expertcache.method import Limits
 from expertcache.problem.layers import split_layers
@@ -29,7 +29,7 @@ def test_same_as_the_whole_linear_program(seed, random_instance):
     for factor in (0.0, 0.02, 0.05, 0.2, 1.0, 0.05):
         prices = factor * total * rng.random(layer.servers)
         found = relaxation.solve(prices, 0.0, Limits().deadline())
-        whole = priced_lp(layer.terms, layer.most, prices).linear
+        whole = priced_program(layer.terms, layer.most, prices).linear
         known = -run_highs(whole, limits=Limits(), relax=True).bound
         assert found.solved
         assert found.bound_s == pytest.approx(known, abs=1e-8 * total)
