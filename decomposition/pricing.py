@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from operator import attrgetter
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from ..linear.coverage_program import priced_program
 from ..linear.highs import run_highs
-from ..method import Deadline, Limits
+from ..method import Deadline
 from ..problem.instance import BoolArray, FloatArray
 from ..problem.layers import Layer
 from ..problem.solution import StoppedBy
@@ -123,7 +124,8 @@ class LayerPricing:
             From the call on.
         """
         if exact_until is not None:
-            exact_until = Limits(min(exact_until.remaining_s(), exact_s)).deadline()
+            end = min(exact_until.at, time.monotonic() + exact_s)
+            exact_until = replace(exact_until, at=end)
         margin = _MARGIN * float(self.layer.terms.weight_s.sum())
         relaxed = self._relax(prices, slack_s, deadline)
         starts = [known, self._rounded(relaxed.share)]
@@ -177,8 +179,8 @@ class LayerPricing:
         if _rows(self.layer) > self.parameters.program_rows:
             return Priced(relaxed.bound_s, Pricing.STOPPED, best.cached)
         model = priced_program(self.layer.terms, self.layer.most, prices)
-        limits, start = Limits(deadline.remaining_s()), model.start(best.cached)
-        solved = run_highs(model.linear, limits=limits, start=start, options=_INTEGER)
+        start = model.start(best.cached)
+        solved = run_highs(model.linear, limits=deadline.limits(), start=start, options=_INTEGER)
         bound = min(relaxed.bound_s, -solved.bound + _MARGIN * size)
         if solved.values is not None:
             found = model.placed(solved.values, np.zeros_like(best.cached))
