@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
+from multiprocessing import resource_tracker
 from typing import Any, Self, TypeVar
 
 from ..linear.quiet import discard_stdout
@@ -59,10 +60,16 @@ class LayerPool:
             return self
         # Not forked: HiGHS' threads do not survive that.
         context = multiprocessing.get_context("spawn")
+        # Ctrl-C reaches all processes of a terminal; the main one knows what to do. Processes inherit
+        # what is blocked, and begin with their first job. The tracker, where it begins, unblocks.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         for k in range(self.processes):
             own = {number: numbered[number] for number in range(k, len(numbered), self.processes)}
             worker = ProcessPoolExecutor(1, context, _begin, (own, self.parameters))
             self._workers.append(self._running.enter_context(worker))
+            worker.submit(int)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> bool:
@@ -116,8 +123,6 @@ def _pricing(layers: Mapping[int, Layer], parameters: Parameters) -> dict[int, L
 
 
 def _begin(layers: Mapping[int, Layer], parameters: Parameters) -> None:
-    # Ctrl-C reaches all processes of a terminal; the main one knows what to do.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     discard_stdout()
     _HELD.update(_pricing(layers, parameters))
 
