@@ -116,7 +116,7 @@ class LayerSearch:
                 members = terms.expert_sets[terms.expert_set[mine]]
                 lacks = ~near[terms.server_set[mine, None], members]
                 open_ = lacks.any(axis=1)
-                experts = np.where(lacks, members, -1)[open_].astype(np.int64)
+                experts = np.where(lacks, members, E)[open_].astype(np.int64)
                 best = best_set(experts, terms.weight_s[mine[open_]], E, float(prices[n]))
                 cached[n] = best if best.sum() <= self.layer.most[n] else own
             if np.array_equal(cached, before):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..linear.rounding import gamma
 from ..method import Deadline
 from ..problem.arrays import least_of_each, sums
 from ..problem.instance import BoolArray, FloatArray, IntArray
@@ -18,9 +19,6 @@ from .residues import Residues
 
 #: Nodes that are made at once.
 _BLOCK = 2**19
-
-#: Room for rounding, as a share of all that a layer can gain or cost.
-_ROUNDING = 1e-13
 
 
 class Columns(NamedTuple):
@@ -161,8 +159,10 @@ class _Tree:
         raised = prices + duals.room
         #: What a bound below must reach: these are without nu * room.
         self._room_prices, self._offset = duals.room, float(duals.room @ layer.most)
-        total = float(terms.weight_s.sum()) + E * float(raised.sum())
-        self._least = threshold.least_s - _ROUNDING * total - self._offset
+        # Room for the rounding of a bound: sums over server sets, over experts, and in tables.
+        total = float(terms.weight_s.sum() + duals.near.sum() + E * raised.sum())
+        rounding = gamma(2 * (len(terms.server_sets) + N) + 4 * E + 8)
+        self._least = threshold.least_s - rounding * total - self._offset
         asked = np.zeros((len(terms.server_sets), E + 1), dtype=np.bool_)
         asked[terms.server_set[:, None], terms.expert_sets[terms.expert_set]] = True
         bits = np.arange(N)

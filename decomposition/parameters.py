@@ -9,11 +9,12 @@ import msgspec
 from msgspec import Meta
 
 from ..problem.errors import InputError
+from ..problem.sizes import MAX_INT
 
 _Share = Annotated[float, Meta(ge=0, le=1)]
 _Multiple = Annotated[float, Meta(ge=0, le=1e6)]
-_Count = Annotated[int, Meta(ge=0, lt=2**31)]
-_Positive = Annotated[int, Meta(ge=1, lt=2**31)]
+_Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
+_Positive = Annotated[int, Meta(ge=1, le=MAX_INT)]
 
 
 @dataclass(frozen=True)

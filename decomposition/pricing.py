@@ -24,10 +24,11 @@ from .relaxation import LayerRelaxation, Relaxed
 #: branching takes most of the time.
 _INTEGER = {"presolve": "off", "mip_heuristic_effort": 0.0, "mip_pscost_minreliable": 0}
 
-#: Share of a layer's weight that may hide in the tolerances of the integer program.
+#: Share of a layer's weight and prices that may hide in the tolerances of the integer program,
+#: whose costs `run_highs` scales so that they are 1e-10.
 _MARGIN = 1e-8
 
-#: And in the rounding of sums.
+#: And in the rounding of what the tree sums up: some thousand roundings of 1e-16 at most.
 _ROUNDING = 1e-12
 
 

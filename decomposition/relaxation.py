@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..linear.highs import GrowingLp
+from ..linear.rounding import gamma
 from ..method import Deadline
 from ..problem.arrays import sums
 from ..problem.instance import BoolArray, FloatArray, IntArray
@@ -25,9 +26,6 @@ _TIE = 1e-9
 
 #: Weights are scaled to this sum, far above HiGHS' absolute tolerances.
 _SCALE = 1e4
-
-#: Room for rounding, as a share of what is summed up.
-_ROUNDING = 1e-13
 
 
 class Duals(NamedTuple):
@@ -131,7 +129,7 @@ class LayerRelaxation:
         cost = np.zeros(self._x + G * E + G)
         cost[: self._x], cost[-G:] = np.repeat(prices, E) * scale, -1.0
         nothing = Duals(np.zeros((G, E)), np.zeros(N))
-        most = total * (1 + _ROUNDING)
+        most = total * (1 + self._rounding())
         best = Relaxed(most, 0.0, np.zeros((N, E)), nothing, False)
         inner = np.zeros((G, E))
         while not deadline.passed():
@@ -216,10 +214,19 @@ class LayerRelaxation:
         parts /= whole[:, None]
         # Duals are in the scale of the objective.
         near = np.maximum(-dual[: G * E], 0.0).reshape(G, E) / self._scale
-        worth = self._sets.T @ near - prices[:, None]
-        ordered = np.sort(np.maximum(worth, 0.0), axis=1)[:, ::-1]
+        reached = self._sets.T @ near
+        ordered = np.sort(np.maximum(reached - prices[:, None], 0.0), axis=1)[:, ::-1]
         within = np.arange(E) < layer.most[:, None]
         bound = float(np.maximum(parts - near, 0.0).sum() + ordered[within].sum())
-        size = float(parts.sum() + near.sum() + prices.sum() * E)
+        size = float(parts.sum() + near.sum() + reached.sum() + prices.sum() * E)
         beyond = np.where(layer.most < E, ordered[np.arange(N), np.minimum(layer.most, E - 1)], 0.0)
-        return bound + _ROUNDING * size, Duals(near, beyond)
+        return bound + self._rounding() * size, Duals(near, beyond)
+
+    def _rounding(self) -> float:
+        """What rounding makes a bound too small by, as a share of the sizes of all that is summed.
+
+        A part is a sum over terms in each cut, then over cuts, divided by another sum over cuts; a
+        bound is a sum over all parts and multipliers. None of these numbers is negative but prices.
+        """
+        (G, E), N = (len(self._sets), self._layer.experts), self._layer.servers
+        return gamma(len(self._members) + 2 * len(self._cut) + G * E + N * E + G + 8)
