@@ -28,7 +28,7 @@ def ascent(
     start: Placement | None = None,
     orders: int = 4,
 ) -> Outcome:
-    """Climb from a start, or from `successive` in several orders, and keep the best.
+    """Ascend from a start, or from `successive` in several orders, and keep the best.
 
     Each step replaces what one server caches by its best response to all others, so the saving
     never falls; at the end no change of a single server helps (where profiles are exact).
