@@ -18,17 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from expertcache import SUITES, Instance, Limits, Placement, Record, Suite, evaluate, records, solve
 from expertcache.instances.recipe import Generated
-from expertcache.instances.records import Record, records, stored_placement
-from expertcache.instances.suites import SUITES, Suite, find_suite
-from expertcache.method import Limits
-from expertcache.problem.evaluate import latency_empty_s
+from expertcache.instances.records import stored_placement
+from expertcache.instances.suites import find_suite
 from expertcache.problem.files import write_bytes
-from expertcache.problem.instance import Instance
 from expertcache.problem.instance_file import instance_bytes
-from expertcache.problem.placement import Placement
 from expertcache.problem.terms import coverage_terms
-from expertcache.solver import solve
 from tqdm import tqdm
 
 FOLDER = Path(__file__).parents[1] / "instances"
@@ -85,7 +81,7 @@ def improve(
     if known is not None and known.sha256 == sha256:
         best = Best(instance, limit, known, stored_placement(instance))
     else:
-        empty = latency_empty_s(instance)
+        empty = evaluate(instance, Placement.empty()).latency_s
         named = (suite.name, suite.version, instance.name, sha256)
         record = Record(*named, "feasible", empty, -1.0, 0.0, "", "", "")
         best = Best(instance, limit, record)

@@ -23,6 +23,7 @@ from .model_table import model_table
 from .scenario import Scenario
 from .sites import draw_geography
 
+#: Bytes of a trace's arrays, which may be compressed in a file of `MAX_FILE_BYTES`.
 _MAX_TRACE_BYTES = 8 * 2**30
 
 #: What NumPy and zipfile raise on files that are damaged, encrypted, pickled or absurdly large.
@@ -141,8 +142,10 @@ def import_trace(
     Raises
     ------
     InputError
-        If the trace does not fit the model.
+        If the trace does not fit the model, or `max_sets` is less than 1.
     """
+    if max_sets is not None and max_sets < 1:
+        raise InputError(f"max_sets: must be >= 1, got {max_sets}")
     scenario = _fitted(scenario, trace)
     geography = draw_geography(
         sites, points, servers=scenario.servers, users=scenario.users, seed=seed

@@ -14,11 +14,9 @@ from typing import IO, Any, TypeVar, cast
 import msgspec
 
 from .errors import InputError
+from .sizes import MAX_FILE_BYTES
 
 T = TypeVar("T")
-
-#: Largest file that is read, after decompression: a gzip bomb stops here.
-MAX_FILE_BYTES = 2 * 2**30
 
 
 def read_bytes(path: str | Path) -> bytes:

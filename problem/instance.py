@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,15 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .sizes import check_sizes
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-
-#: Upper limits, checked before any array of that size is made.
-MAX_ITEMS = 10_000_000
-MAX_USER_ITEMS = 1_000_000_000
-MAX_BYTES = 2**62
 
 
 @dataclass(frozen=True)
@@ -150,19 +147,13 @@ class Instance:
             raise InputError("models: at least one")
         for index, model in enumerate(self.models):
             _check_model(model, f"models[{index}]")
-        items = sum(model.items for model in self.models)
-        if items > MAX_ITEMS:
-            raise InputError(f"models: {items} experts in all, the limit is {MAX_ITEMS}")
-        if sum(model.items * model.expert_bytes for model in self.models) > MAX_BYTES:
-            raise InputError("models: all experts together exceed 2**62 bytes")
 
         def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)
 
         N, M = len(self.capacity_bytes), len(self.models)
         U = len(self.cloud_latency_s)
-        if U * items > MAX_USER_ITEMS:
-            raise InputError(f"users: {U} users times {items} experts is beyond {MAX_USER_ITEMS}")
+        check_sizes(self.models, U)
         put("capacity_bytes", _frozen(self.capacity_bytes, np.int64, (N,), "capacity_bytes"))
         _check_rows(self.capacity_bytes < 0, "servers[{}].capacity_bytes: must be >= 0")
         for name, shape in (
@@ -173,7 +164,7 @@ class Instance:
             array = _frozen(getattr(self, name), np.float64, shape, name)
             put(name, array)
             _check_latency(array, name)
-        put("local", _frozen(self.local, np.bool_, (U, items), "local"))
+        put("local", _frozen(self.local, np.bool_, (U, self.items), "local"))
         put("server_names", self.server_names or tuple(f"server-{n}" for n in range(N)))
         put("user_names", self.user_names or tuple(f"user-{u}" for u in range(U)))
         for name, rows in (("server", N), ("user", U)):
@@ -306,6 +297,13 @@ class Instance:
         cloud = self.cloud_latency_s[users][:, self.item_model]
         local = self.local_latency_s[users][:, self.item_model]
         return np.where(self.local[users], np.minimum(local, cloud), cloud)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Check sum of the instance's file, as it is written without compression."""
+        from .instance_file import instance_bytes
+
+        return hashlib.sha256(instance_bytes(self)).hexdigest()
 
     def replace(self, **changes: Any) -> Instance:
         """Copy with some fields changed, validated again."""

@@ -26,7 +26,7 @@ class Terms:
     Attributes
     ----------
     expert_sets : int array [A, K]
-        Distinct expert sets as ascending item numbers, padded with I on the right.
+        Distinct expert sets as ascending item numbers, padded with I.
     server_sets : bool array [G, N]
         Distinct server sets.
     expert_set, server_set : int array [T]

@@ -1,0 +1,15 @@
+"""What commands print: text for people, JSON for programs."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+def print_text(text: str) -> None:
+    """Print at once, so that a closed pipe is noticed here."""
+    print(text, flush=True)
+
+
+def print_json(value: object) -> None:
+    """Print a value as one line of JSON."""
+    print_text(msgspec.json.encode(value).decode())
