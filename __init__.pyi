@@ -45,4 +45,5 @@ from .solver import find_method as find_method
 from .solver import method_names as method_names
 from .solver import solve as solve
 from .studies.study import Study as Study
+from .studies.study import Variant as Variant
 from .watch import Event as Event

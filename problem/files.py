@@ -92,6 +92,9 @@ def write_bytes(path: str | Path, data: bytes) -> None:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
+                # The new name must not reach the disk before the data does.
+                file.flush()
+                os.fsync(file.fileno())
             Path(temporary).chmod(0o666 & ~_umask())
             Path(temporary).replace(path)
         except BaseException:

@@ -12,9 +12,9 @@ from ..guarantees import Guarantee, Structure
 from ..instances.recipe import Recipe
 from ..method import Limits
 from ..problem.errors import UnsupportedError
-from ..problem.evaluate import latency_empty_s
+from ..problem.evaluate import latency_empty_s, limitless_saving_s
 from ..problem.instance import Instance
-from ..problem.solution import Solution
+from ..problem.solution import Solution, StoppedBy
 from ..solver import a_priori, solve
 
 
@@ -50,12 +50,19 @@ class Answer(NamedTuple):
     guarantee : Guarantee or None
         What is proven in advance.
     error : str
+        Why there is no solution.
+    stopped_by : StoppedBy
+        The same, for programs.
+    limitless_saving_s : float
+        See `evaluate.limitless_saving_s`.
     """
 
     solution: Solution | None
     sizes: Mapping[str, Any]
     guarantee: Guarantee | None = None
     error: str = ""
+    stopped_by: StoppedBy = StoppedBy.ERROR
+    limitless_saving_s: float = 0.0
 
 
 def perform(cell: Cell) -> Answer:
@@ -66,7 +73,12 @@ def perform(cell: Cell) -> Answer:
         solution = solve(instance, cell.method, limits=limits, seed=cell.seed, options=cell.options)
     except UnsupportedError as error:
         return Answer(None, _sizes(instance), error=str(error))
-    return Answer(solution, _sizes(instance), a_priori(solution, structure))
+    return Answer(
+        solution,
+        _sizes(instance),
+        a_priori(solution, structure),
+        limitless_saving_s=limitless_saving_s(instance),
+    )
 
 
 @functools.lru_cache(maxsize=1)

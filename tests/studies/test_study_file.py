@@ -4,7 +4,7 @@ import pytest
 from expertcache.command_line.parser import main
 from expertcache.problem.errors import InputError
 from expertcache.problem.instance_file import write_instance
-from expertcache.studies.study import Choice
+from expertcache.studies.study import Variant
 from expertcache.studies.study_file import read_study
 
 GOOD = """
@@ -34,9 +34,9 @@ def test_everything_is_read(tmp_path, two_servers):
     write_instance(two_servers, tmp_path / "x.json")
     (tmp_path / "study.toml").write_text(GOOD)
     study = read_study(tmp_path / "study.toml")
-    assert study.choices == (
-        Choice("greedy"),
-        Choice("max-convolution", "coarse", {"epsilon": 0.5}),
+    assert study.variants == (
+        Variant("greedy"),
+        Variant("max-convolution", "coarse", {"epsilon": 0.5}),
     )
     assert (study.seeds, study.time_limit_s, study.memory_mb) == ((3,), 7.0, 2000)
     assert study.reference == "lp"
