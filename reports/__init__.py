@@ -7,7 +7,7 @@ In reading order:
 - `figure`: every cell's ratio, method by method.
 - `sweep_figure`: latency and ratio over one field of the scenario.
 - `placement_figure`: a placement as a map, and server by server.
-- `progress_figure`: a run's best placement and bound over time.
-- `page`: one HTML file with all of them.
+- `progress_figure`: one run's best placement and bound over time.
+- `page`: a study's table and figures in one HTML file.
 - `drawing`: what the figures share.
 """

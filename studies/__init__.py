@@ -8,7 +8,6 @@ In reading order:
 - `cell`: one instance solved by one method with one seed.
 - `executors`: where cells run: processes of this machine, or a Dask cluster.
 - `worker`: a process of its own for cells, so that limits hold.
-- `interrupt`: Ctrl-C and SIGTERM.
 - `results`: a finished cell on disk.
 - `rows`: results.csv, each cell's result beside its reference.
 - `replay`: every token of a recorded trace under a placement; apart from all others.

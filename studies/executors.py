@@ -19,10 +19,14 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 from ..problem.errors import InputError
+from ..watch import Watch
 from .cell import Answer, Cell
 from .worker import Worker
 
 K = TypeVar("K")
+
+#: Seconds between two looks at the watch.
+_LOOK_S = 0.2
 
 
 class CellExecutor(NamedTuple):
@@ -41,8 +45,8 @@ class CellExecutor(NamedTuple):
     slots: int
     run: Callable[[Cell], Answer]
 
-    def answers(self, cells: Mapping[K, Cell]) -> Iterator[tuple[K, Answer]]:
-        """Run cells, begun in their order; answers come as they are ready."""
+    def answers(self, cells: Mapping[K, Cell], watch: Watch) -> Iterator[tuple[K, Answer]]:
+        """Run cells, begun in their order, until all have answered or the watch wants to stop."""
         waiting = iter(cells.items())
         pending: dict[Future[Answer], K] = {}
         while True:
@@ -51,7 +55,10 @@ class CellExecutor(NamedTuple):
                 pending[self.executor.submit(self.run, cell)] = key
             if not pending:
                 return
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+            done = wait(pending, timeout=_LOOK_S, return_when=FIRST_COMPLETED).done
+            if watch.stopped:
+                return
+            for future in done:
                 yield pending.pop(future), _answer(future)
 
 

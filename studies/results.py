@@ -35,7 +35,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ----------
     time_limit_s, memory_mb
         The limits it ran with.
-    status, stopped_by, latency_s, saving_s, bound_latency_s, seconds
+    status, stopped_by, latency_s, saving_s, bound_latency_s, bound_saving_s, seconds
         See `Solution`; without a solution `StoppedBy.TIME` says that the process was killed for
         its time.
     sizes : dict
@@ -55,6 +55,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     latency_s: float | None = None
     saving_s: float | None = None
     bound_latency_s: float | None = None
+    bound_saving_s: float | None = None
     seconds: float | None = None
     sizes: dict[str, Any] = {}
     limitless_saving_s: float = 0.0
@@ -116,6 +117,12 @@ class Results:
         return result
 
 
+#: What a result takes from the solution.
+_COPIED = (
+    "status", "stopped_by", "latency_s", "saving_s", "bound_latency_s", "bound_saving_s", "seconds",
+)  # fmt: skip
+
+
 def _result(answer: Answer, time_limit_s: float, memory_mb: int | None) -> Result:
     values: dict[str, Any] = {
         "status": Status.NONE,
@@ -128,7 +135,6 @@ def _result(answer: Answer, time_limit_s: float, memory_mb: int | None) -> Resul
         values["guarantee"], values["guarantee_because"] = answer.guarantee
     if answer.solution is not None:
         solution = answer.solution
-        copied = ("status", "stopped_by", "latency_s", "saving_s", "bound_latency_s", "seconds")
-        values |= {name: getattr(solution, name) for name in copied}
+        values |= {name: getattr(solution, name) for name in _COPIED}
         values["error"] = solution.meta.get("error", "")
     return Result(time_limit_s=time_limit_s, memory_mb=memory_mb, **values)

@@ -14,9 +14,9 @@ from .results import Result
 
 COLUMNS = (
     "instance", "method", "seed", "status", "stopped_by", "latency_s", "latency_empty_s",
-    "saving_s", "bound_latency_s", "ratio", "gap", "seconds", "reference", "guarantee",
-    "guarantee_because", "error", "models", "servers", "users", "layers", "experts", "top_k",
-    "requests",
+    "limitless_saving_s", "saving_s", "bound_latency_s", "ratio", "gap", "seconds", "reference",
+    "guarantee", "guarantee_because", "error", "models", "servers", "users", "layers", "experts",
+    "top_k", "requests",
 )  # fmt: skip
 
 
@@ -46,21 +46,23 @@ def row_of(result: Result, reference: Result | None) -> dict[str, Any]:
         row["reference"] = "optimum" if reference.status is Status.OPTIMAL else "bound"
     if result.latency_s is not None and bound is not None:
         bound = min(bound, result.latency_s)
-        row["ratio"] = _ratio(result, reference, bound)
+        row["ratio"] = _ratio(result, reference)
         row["gap"] = latency_gap(result.latency_s, bound)
     row["bound_latency_s"] = bound
     return row
 
 
-def _ratio(result: Result, reference: Result | None, bound_latency_s: float) -> float | None:
+def _ratio(result: Result, reference: Result | None) -> float | None:
     """Saving as a share of the largest that may be possible; None where nothing can be saved."""
     assert result.saving_s is not None
     if reference is not None and reference.status is Status.OPTIMAL:
         assert reference.saving_s is not None
         most_s = reference.saving_s
     else:
-        most_s = max(result.saving_s, result.sizes["latency_empty_s"] - bound_latency_s)
-    return result.saving_s / most_s if most_s > ROUNDING * result.limitless_saving_s else None
+        bounds = [r.bound_saving_s for r in (result, reference) if r]
+        most_s = max(result.saving_s, min(bound for bound in bounds if bound is not None))
+    idle = closes(0.0, most_s, result.sizes["limitless_saving_s"])
+    return None if idle else result.saving_s / most_s
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], labels: Sequence[str]) -> None:

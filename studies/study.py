@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -22,10 +23,10 @@ from ..problem.sizes import MAX_INT
 from ..problem.solution import read_solution
 from ..reports.report import Report, write_report
 from ..solver import find_method
+from ..watch import Watch, stopped_by_signals
 from . import executors
 from .cell import Cell
 from .folder import claim
-from .interrupt import interruptible
 from .results import Key, Result, Results
 from .rows import row_of, write_rows
 
@@ -156,8 +157,9 @@ class Study:
         results = Results(folder)
         # Also what is dropped on the way, or has an older result.
         missing = {k: None for k in self._cells if self._is_due(results.get(k), retry_failed)}
-        with interruptible():
-            self._solve(missing, results, folder, jobs, scheduler)
+        watch = Watch()
+        with stopped_by_signals(watch, (signal.SIGINT, signal.SIGTERM)):
+            self._solve(missing, results, folder, jobs, scheduler, watch)
         self._write_rows(results, folder)
         return write_report(
             folder,
@@ -217,6 +219,7 @@ class Study:
         folder: Path,
         jobs: int,
         scheduler: str | None,
+        watch: Watch,
     ) -> None:
         """Run cells; each leaves `missing` as it finishes."""
         if scheduler is None:
@@ -226,7 +229,7 @@ class Study:
         cells = {key: self._cell(key) for key in missing}
         refreshed, failed = time.monotonic(), 0
         with cluster as executor, _progress(len(self._cells), len(missing)) as bar:
-            for key, answer in executor.answers(cells):
+            for key, answer in executor.answers(cells, watch):
                 result = results.add(key, answer, self.time_limit_s, self.memory_mb)
                 del missing[key]
                 if result.error:

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 from expertcache.instances.suites import SUITES
-from expertcache.studies.executors import CellExecutor
-from expertcache.studies.interrupt import interruptible
 from expertcache.studies.study import Study
 
 #: Cells that take no time, then one that takes a minute.
@@ -93,36 +91,6 @@ def test_in_python(tmp_path, wait_for, cells_of):
     assert (len(report.rows), report.missing) == (2, 1)
     assert "1 cells missing" in str(report)
     assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_any_keyboard_interrupt(tmp_path, monkeypatch):
-    answers = CellExecutor.answers
-
-    def pressed(self, missing):
-        yield from list(answers(self, dict(list(missing.items())[:1])))
-        raise KeyboardInterrupt
-
-    plan = Study(RECIPES[:2], ("cloud-only",), reference="none")
-    with monkeypatch.context() as patched:
-        patched.setattr(CellExecutor, "answers", pressed)
-        assert plan.run(tmp_path).missing == 1
-    assert plan.run(tmp_path).missing == 0
-
-
-def test_a_second_signal_ends_at_once():
-    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
-    seen = {}
-    with interruptible():
-        try:
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(10)
-        finally:
-            seen = {n: signal.getsignal(n) for n in before}
-    assert seen == {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: signal.SIG_DFL,
-    }
-    assert {n: signal.getsignal(n) for n in before} == before
 
 
 def test_a_study_in_a_thread(tmp_path):

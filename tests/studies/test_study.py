@@ -142,6 +142,7 @@ def test_ratio_against_a_bound_where_nothing_is_proved(tmp_path):
         status=Status.FEASIBLE,
         stopped_by=StoppedBy.TIME,
         bound_latency_s=proved.latency_s / 2,
+        bound_saving_s=proved.saving_s + proved.latency_s / 2,
     )
     path.write_bytes(msgspec.json.encode(stopped))
     plan.run(tmp_path)
