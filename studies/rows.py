@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..problem.files import write_bytes
-from ..problem.solution import ROUNDING, Status, latency_gap
+from ..problem.solution import Status, closes, latency_gap
 from .results import Result
 
 COLUMNS = (
