@@ -18,7 +18,14 @@ from ..problem.evaluate import evaluate as value_of
 from ..problem.files import check_writable
 from ..problem.instance import Instance
 from ..problem.instance_file import read_instance
-from ..problem.solution import Solution, Status, StoppedBy, solution_bytes, write_solution
+from ..problem.solution import (
+    SOLUTION_FILE,
+    Solution,
+    Status,
+    StoppedBy,
+    solution_bytes,
+    write_solution,
+)
 from ..solver import a_priori, bound_of, find_method, method_names, with_bound
 from ..solver import bound as bound_by
 from ..solver import solve as run
@@ -54,7 +61,7 @@ def solve(
         bound_of(find_method(bound))
     limits = Limits(time_limit, node_limit, gap, threads)
     if output is not None:
-        check_writable(output)
+        check_writable(output, SOLUTION_FILE)
     loaded = read_instance(instance)
     placement = None if start is None else placement_in(start, loaded)
     with _watching(log, loaded.name, chosen.name) as callback:
@@ -183,9 +190,9 @@ def bound(
 
 def export(instance: str, format: str, formulation: str, output: str) -> int:  # noqa: A002
     """Write the exact model for other solvers."""
-    from ..formulations.export import export_model
+    from ..formulations.export import MODEL_FILE, export_model
 
-    check_writable(output)
+    check_writable(output, MODEL_FILE)
     export_model(read_instance(instance), output, format=format, formulation=formulation)  # type: ignore[arg-type]
     print_text(f"wrote {output}")
     return 0

@@ -64,16 +64,16 @@ def replay(
 ) -> int:
     """Replay recorded tokens under placements."""
     from ..instances.trace import read_trace
-    from ..studies.replay import replay_table
+    from ..studies.replay import USERS_FILE, replay_table
 
     loaded = read_instance(instance)
     placements = {path: placement_in(path, loaded) for path in solutions}
     if users is not None:
-        check_writable(users)
+        check_writable(users, USERS_FILE)
     recorded = read_trace(trace, sequences)
     table, each = replay_table(loaded, placements, recorded, part)
     if users is not None:
-        write_bytes(users, each.to_csv(index=False).encode())
+        write_bytes(users, each.to_csv(index=False).encode(), USERS_FILE)
     print_text(table.to_json(orient="records") if json else table.to_string(index=False))
     return 0
 

@@ -6,11 +6,17 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
+from ..problem.file_kind import FileKind
 from ..problem.files import check_writable, write_bytes
 from ..problem.instance import Instance
 from .milp import FORMULATIONS, Formulation
 
 Format = Literal["lp", "mps"]
+
+#: How a line of comment begins.
+_COMMENT: dict[Format, str] = {"lp": "\\", "mps": "*"}
+
+MODEL_FILE = FileKind("exact model by expertcache", rb"[\\*] expertcache/model")
 
 
 def export_model(
@@ -25,13 +31,14 @@ def export_model(
     Raises
     ------
     InputError
-        If the file cannot be written.
+        If the file cannot be written, or another one is there.
     UnsupportedError
         If the model would be too large.
     """
-    check_writable(path)
+    check_writable(path, MODEL_FILE)
     model = FORMULATIONS[formulation](instance)
+    head = f"{_COMMENT[format]} expertcache/model, formulation {formulation}\n"
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / f"model.{format}"
         model.write(str(draft), io_options={"symbolic_solver_labels": True})
-        write_bytes(path, draft.read_bytes())
+        write_bytes(path, head.encode() + draft.read_bytes(), MODEL_FILE)

@@ -177,7 +177,8 @@ class Scenario:
         InputError
             If a field is unknown or a value does not fit it.
         """
-        import msgspec
+        # Imported late: --help needs the fields alone.
+        from ..problem.validation import convert
 
         types = get_type_hints(Scenario)
         values = {}
@@ -186,8 +187,5 @@ class Scenario:
                 raise InputError(f"unknown scenario field {name!r}, known: {', '.join(types)}")
             if name == "models" and isinstance(value, str):
                 value = value.split("+")
-            try:
-                values[name] = msgspec.convert(value, types[name], strict=False)
-            except msgspec.ValidationError as error:
-                raise InputError(f"{name}: {error}") from None
+            values[name] = convert(value, types[name], name, strict=False)
         return dataclasses.replace(self, **values)

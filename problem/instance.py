@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .names import check_name
 from .sizes import check_sizes
 
 FloatArray = npt.NDArray[np.float64]
@@ -175,8 +176,12 @@ class Instance:
             if np.isinf(position).any():
                 raise InputError(f"{name}_position_m: must be finite, or NaN where unknown")
             put(f"{name}_position_m", position)
-            if len(getattr(self, f"{name}_names")) != rows:
+            names = getattr(self, f"{name}_names")
+            if len(names) != rows:
                 raise InputError(f"{name}_names: expected {rows} names")
+            for index, each in enumerate(names):
+                check_name(each, f"{name}s[{index}].name")
+        check_name(self.name, "name")
         put("requests", self._checked_requests())
 
     def _checked_requests(self) -> Requests:
@@ -335,6 +340,7 @@ def _check_model(model: Model, where: str) -> None:
         value = getattr(model, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InputError(f"{where}.{name}: must be a whole number >= 1")
+    check_name(model.name, f"{where}.name")
     if model.top_k > model.experts:
         raise InputError(f"{where}.top_k: {model.top_k} exceeds experts ({model.experts})")
 

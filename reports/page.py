@@ -8,7 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from ..problem.file_kind import FileKind
 from ..problem.files import write_bytes
+
+_PAGE_FILE = FileKind("page of a study", rb"<!DOCTYPE html>.*<title>expertcache")
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -151,7 +154,7 @@ def write_page(
         rows=_table(shown),
         command=escape(settings["command"]),
     )
-    write_bytes(folder / "report.html", page.encode())
+    write_bytes(folder / "report.html", page.encode(), _PAGE_FILE)
 
 
 def _table(rows: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..problem.errors import InputError
+from ..problem.file_kind import FileKind
 from ..problem.files import read_bytes, write_bytes
 
 COLUMNS = (
@@ -18,6 +19,8 @@ COLUMNS = (
     "guarantee_because", "error", "models", "servers", "users", "layers", "experts", "top_k",
     "requests",
 )  # fmt: skip
+
+_RESULTS_FILE = FileKind("results file", ",".join(COLUMNS[:3]).encode())
 
 #: Instance, method and seed of a cell.
 Key = tuple[str, str, int]
@@ -47,13 +50,13 @@ class Results:
         self.path = path
         self.columns = (*COLUMNS, *more)
         if not path.exists():
-            write_bytes(path, (",".join(self.columns) + "\n").encode())
+            write_bytes(path, (",".join(self.columns) + "\n").encode(), _RESULTS_FILE)
         data = read_bytes(path)
         # A quoted field may hold a newline: the torn row is what does not parse to full length.
         whole = data[: data.rfind(b"\n") + 1]
         self.done: set[Key] = {_key(path, row) for row in self._parsed(whole)}
         if whole != data:
-            write_bytes(path, whole)
+            write_bytes(path, whole, _RESULTS_FILE)
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add one row and see it onto the disk."""
@@ -70,7 +73,8 @@ class Results:
         """Bring the rows into an order, so that it does not matter which cell finished first."""
         rows = {_key(self.path, row): row for row in self._parsed(read_bytes(self.path))}
         lines = [self._line(rows[key]) for key in order if key in rows]
-        write_bytes(self.path, b"".join([(",".join(self.columns) + "\n").encode(), *lines]))
+        whole = b"".join([(",".join(self.columns) + "\n").encode(), *lines])
+        write_bytes(self.path, whole, _RESULTS_FILE)
 
     def _line(self, row: Mapping[str, Any]) -> bytes:
         text = io.StringIO()

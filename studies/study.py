@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from ..instances.recipe import Recipe
 from ..problem.errors import InputError
+from ..problem.file_kind import FileKind
 from ..problem.files import decode, read_bytes, write_bytes
 from ..problem.solution import Solution, Status, latency_gap, read_solution, write_solution
 from ..reports.figure import ratio_figure
@@ -30,6 +31,8 @@ from . import executors
 from .cell import Answer, Cell
 from .executors import Place
 from .results import Key, Results
+
+_SETTINGS_FILE = FileKind("study's settings", rb'\s*\{\s*"study":')
 
 #: What ratios are measured against: the optimum (or the bound) of `milp`, the linear relaxation, or
 #: nothing but what a method proves itself.
@@ -207,7 +210,8 @@ class Study:
                 raise InputError(
                     f"{folder}: has results.csv but no study.json; take another folder"
                 )
-            write_bytes(path, msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
+            text = msgspec.json.format(msgspec.json.encode(settings)) + b"\n"
+            write_bytes(path, text, _SETTINGS_FILE)
             return
         found = decode(path, read_bytes(path), dict[str, Any])
         ours = msgspec.json.decode(msgspec.json.encode(settings))
