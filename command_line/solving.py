@@ -193,6 +193,7 @@ def export(instance: str, format: str, formulation: str, output: str) -> int:  #
     from ..formulations.export import MODEL_FILE, export_model
 
     check_writable(output, MODEL_FILE)
-    export_model(read_instance(instance), output, format=format, formulation=formulation)  # type: ignore[arg-type]
-    print_text(f"wrote {output}")
+    loaded = read_instance(instance)
+    factor = export_model(loaded, output, format=format, formulation=formulation)  # type: ignore[arg-type]
+    print_text(f"wrote {output}: the objective is {factor:g} times the latency in seconds")
     return 0
