@@ -17,8 +17,7 @@ LINKS := $(addprefix .typing/expertcache/,$(wildcard *.py *.pyi) py.typed $(pats
 .PHONY: demo figures suite test test-wheel test-oldest lint types clean
 
 demo: $(VENV)/installed
-	$(BIN)/expertcache study small --time-limit 20 --output demo \
-	  --methods milp,local-search,ascent,successive,greedy,popularity,random,cloud-only
+	$(BIN)/expertcache study benchmarks/studies/small.toml --output demo
 
 suite: $(VENV)/installed
 	$(BIN)/expertcache study small --methods milp --time-limit 600 --jobs 2 --output build/small

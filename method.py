@@ -81,6 +81,10 @@ class Deadline:
         """Deadline after a share of the time left."""
         return Deadline(time.monotonic() + share * self.remaining_s(), self.watch)
 
+    def within(self, seconds: float) -> Deadline:
+        """Deadline so many seconds from now, or this one if that is earlier."""
+        return Deadline(min(self.at, time.monotonic() + seconds), self.watch)
+
     def passed(self) -> bool:
         """Whether the time is over."""
         return self.watch.stopped or time.monotonic() >= self.at

@@ -45,7 +45,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "not tuned": {"tuned": False},
 }
 
-#: The plain coverage model without Pyomo, by HiGHS' own defaults; and the method `exact`.
+#: The plain coverage model without Pyomo, by HiGHS' own defaults; and the method `exact`, perhaps
+#: with options: ``exact smoothing=0``.
 ARRAYS, EXACT = "arrays", "exact"
 
 
@@ -65,8 +66,10 @@ def run_variant(instance: Instance, variant: str, limit: float) -> Run:
         saving = 0.0 if result.values is None else -float(linear.cost @ result.values)
         return Run(result.stopped_by == "proof", saving, result.nodes)
     limits = Limits(time_s=limit)
-    if variant == EXACT:
-        solution = solve(instance, "exact", limits=limits)
+    name, *options = variant.split()
+    if name == EXACT:
+        given = dict(option.split("=") for option in options)
+        solution = solve(instance, "exact", limits=limits, options=given)
     else:
         solution = solve(instance, "milp", limits=limits, options=VARIANTS[variant])
     nodes = int(solution.meta.get("nodes", 0))

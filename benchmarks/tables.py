@@ -9,8 +9,37 @@ in ``benchmarks/results/NAME.csv`` are those of the study ``benchmarks/studies/N
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import expertcache as ec
+import pandas as pd
+
+RESULTS = Path(__file__).with_name("results")
+
+#: Methods of the table of qualities, with their headings.
+_QUALITY = {
+    "greedy": "`greedy`",
+    "pipage": "`pipage`",
+    "enumeration-greedy": "`enumeration-greedy` d = 1",
+    "successive": "`successive`",
+    "ascent": "`ascent`",
+    "local-search": "`local-search`",
+}
+
+
+def quality() -> str:
+    """Mean and smallest share of the optimum, for each K and method."""
+    rows = pd.read_csv(RESULTS / "quality.csv")
+    lines = []
+    for K, mine in rows.groupby("top_k"):
+        ratio = mine.groupby("method")["ratio"]
+        shares = pd.DataFrame({"mean": ratio.mean(), "min": ratio.min()}).loc[list(_QUALITY)]
+        text = [
+            "-" if pd.isna(low) else f"{mean:.3f} / {low:.3f}" if low else f"{mean:.3f} / 0"
+            for mean, low in shares.itertuples(index=False)
+        ]
+        lines.append([str(K), str(mine["instance"].nunique()), *text])
+    return _table(["K", "instances", *_QUALITY.values()], lines)
 
 
 def suites() -> str:
@@ -40,6 +69,7 @@ def _table(head: list[str], lines: list[list[str]]) -> str:
 
 #: Tables of each page.
 TABLES: dict[str, tuple[Callable[[], str], ...]] = {
+    "docs/algorithms.md": (quality,),
     "docs/studies.md": (suites,),
 }
 

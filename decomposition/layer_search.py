@@ -57,9 +57,9 @@ class LayerSearch:
         if self.layer.experts > self.parameters.table_experts:
             nothing = np.zeros((self.layer.servers, self.layer.experts), dtype=np.bool_)
             begin = [*starts[:1], nothing]
-            found = [self._climb(prices, start.copy()) for start in begin]
+            found = [self._ascend(prices, start.copy()) for start in begin]
         else:
-            found = self._climb_all(prices, starts)
+            found = self._ascend_all(prices, starts)
         valued = [Valued.of(self.layer, prices, cached) for cached in found]
         return max(valued, key=attrgetter("worth_s"))
 
@@ -67,8 +67,8 @@ class LayerSearch:
     def _table(self) -> FloatArray:
         return gain_tables(self.layer.terms)
 
-    def _climb_all(self, prices: FloatArray, starts: Sequence[BoolArray]) -> list[BoolArray]:
-        """Climb from all starts at once; experts of a server are bits of a number."""
+    def _ascend_all(self, prices: FloatArray, starts: Sequence[BoolArray]) -> list[BoolArray]:
+        """Ascend from all starts at once; experts of a server are bits of a number."""
         N, E = self.layer.servers, self.layer.experts
         full = (1 << E) - 1
         alone = np.where(np.eye(N, dtype=np.bool_), full, 0)
@@ -102,8 +102,8 @@ class LayerSearch:
         best: IntArray = value.argmax(axis=1)
         return best
 
-    def _climb(self, prices: FloatArray, cached: BoolArray) -> BoolArray:
-        """Climb from one start, each response by a minimum cut."""
+    def _ascend(self, prices: FloatArray, cached: BoolArray) -> BoolArray:
+        """Ascend from one start, each response by a minimum cut."""
         terms, E = self.layer.terms, self.layer.experts
         near = np.ones((len(terms.server_sets), E + 1), dtype=np.bool_)
         for _ in range(self.parameters.response_rounds):

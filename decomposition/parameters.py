@@ -21,30 +21,33 @@ _Positive = Annotated[int, Meta(ge=1, le=MAX_INT)]
 class Parameters:
     """Parameters of the layer decomposition, in the order in which its steps use them.
 
-    They change how long it takes, what it finds and how good its bound is; the bound is valid at
-    all values. Shares of time are of what is left when the step begins.
+    They change how long it takes, what is found and how good the bound is; a bound is valid at all
+    values. Where no reason is given, a value has been found by trial and its neighbours do as well.
+    Shares of time are of what is left when the step begins.
 
     Parameters
     ----------
     bound_share : float
-        Time for all rounds of column generation; the enumeration lives on the rest.
+        Time for column generation; the enumeration needs the rest.
     first_prices : tuple of float
-        The first prices, as multiples of a good placement's saving for each unit of room, before
-        the master has columns to say more: from one that prices nearly everything out on down.
+        The first prices, as multiples of a good placement's saving for each unit of room: from one
+        at which little is worth its price on down, before the master has columns to say more.
     smoothing : float
         Weight of the best prices so far in the next ones, while relaxations price the layers; the
-        rest is the master's. Halfway, as Wentges' rule begins.
+        rest is the master's.
     relaxation_slack : float
         Share of the gap that the relaxations' bounds may be too large by, all together: solving
-        them further would not move the gap.
+        them further would hardly move the gap.
     exact_gap : float
-        Gap, as a share of the bound, from which on layers are priced exactly. Columns of the
-        relaxation are found faster, but bring the bound no further than its own.
+        Gap, as a share of the bound, from which on layers are priced exactly: what that costs pays
+        only near the end. From the first round on (1) takes 44 times as long on one of 20
+        instances, not before the relaxations are done (0) 1.14 times on ten
+        (``benchmarks/exact.py --variants "exact,exact exact_gap=0" --every 4``).
     converged_gap : float
         Gap, as a share of the bound, at which the dual is solved: what a proof may leave open,
         `expertcache.problem.solution.PROOF_TOLERANCE`.
     patience : int
-        Rounds in a row in which neither bound nor master moves: degenerate masters need some.
+        Rounds in a row in which neither bound nor master moves: degenerate masters have some.
     stopped_rounds : int
         Rounds of exact pricing that run out of time: more of them would, too.
     round_share, layer_share : float
@@ -54,27 +57,25 @@ class Parameters:
         Most experts of a layer for whose best responses the gains of all their sets are kept in
         tables, 2**12 numbers for each server set; beyond, each response is a minimum cut.
     response_rounds : int
-        Rounds of best responses from one start; they seldom need more than three.
+        Rounds of best responses from one start: a start that goes on for longer is left.
     tree_experts, tree_servers, tree_numbers : int
         Largest layer for branch and bound over its experts, and most numbers in its tables, 64 MB:
         the gain of each set of experts for each server set.
     tree_nodes, tree_columns : int
-        Most nodes of it, a few seconds; and most columns that it hands back, above which joining
-        them would take longer than branching has.
+        Most nodes of it, a few seconds; and most columns that it hands back.
     program_rows : int
-        Largest layer, in rows, for which an integer program is tried: above, HiGHS solves hardly
-        its root in a minute. 0 for none.
+        Largest layer, in rows, for which an integer program is tried; 0 for none.
     step_share, master_nodes : float, int
         Time for one restricted master problem as an integer program, and for best responses from
-        its solution, as both come after every round; and its nodes, so that more time does not
-        change the placement.
+        its solution, as both come after every round; and its nodes, so that its placement does not
+        depend on the machine.
     enumeration_share : float
-        Time for the enumeration; dives live on the rest.
+        Time for the enumeration; dives need the rest.
     first_loss, loss_growth : float
         The loss of a layer that is allowed first, as a share of the gap, and what it is multiplied
-        by as long as the bound follows. With half of the gap all placements are looked at.
+        by as long as the bound follows: the cost grows much faster than the loss.
     join_filtered : int
-        From so many columns on, those are dropped first that no better placement can contain.
+        From so many columns on, those that no better placement can contain are dropped first.
     join_widths : tuple of int
         States to keep after each layer, again and again until none that matters is dropped.
     join_states, join_numbers : int

@@ -60,8 +60,9 @@ class LayerPool:
             return self
         # Not forked: HiGHS' threads do not survive that.
         context = multiprocessing.get_context("spawn")
-        # Ctrl-C reaches all processes of a terminal; the main one knows what to do. Processes inherit
-        # what is blocked, and begin with their first job. The tracker, where it begins, unblocks.
+        # Ctrl-C reaches all processes of a terminal; the main one knows what to do. Processes
+        # inherit what is blocked, and begin with their first job. The tracker, where it begins,
+        # unblocks.
         resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         for k in range(self.processes):

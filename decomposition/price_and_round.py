@@ -117,7 +117,7 @@ class _Rounding:
         return self._incumbent.closed() or self._deadline.passed()
 
     def _round_up(self) -> None:
-        """Put known columns together and climb from there."""
+        """Put known columns together and ascend from there."""
         share, nodes = self._parameters.step_share, self._parameters.master_nodes
         limits = self._deadline.part(share).limits(nodes=nodes)
         placement = self._dual.master.rounded(limits, self._incumbent.best)

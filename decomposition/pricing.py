@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from operator import attrgetter
 
 import numpy as np
 
 from ..linear.coverage_program import priced_program
 from ..linear.highs import run_highs
-from ..method import Deadline, Limits
+from ..method import Deadline
 from ..problem.instance import BoolArray, FloatArray
 from ..problem.layers import Layer
 from ..problem.solution import StoppedBy
@@ -78,8 +79,11 @@ class LayerPricing:
     def __init__(self, layer: Layer, parameters: Parameters) -> None:
         self.layer, self.parameters = layer, parameters
         self._search = LayerSearch(layer, parameters)
-        self._relaxation = LayerRelaxation(layer)
         self._relaxed: tuple[FloatArray, float, Relaxed] | None = None
+
+    @cached_property
+    def _relaxation(self) -> LayerRelaxation:
+        return LayerRelaxation(self.layer)
 
     def columns(
         self, prices: FloatArray, threshold: Threshold, deadline: Deadline
@@ -123,8 +127,11 @@ class LayerPricing:
             From the call on.
         """
         if exact_until is not None:
-            exact_until = Limits(min(exact_until.remaining_s(), exact_s)).deadline()
-        margin = _MARGIN * float(self.layer.terms.weight_s.sum())
+            exact_until = exact_until.within(exact_s)
+        total = float(self.layer.terms.weight_s.sum())
+        if deadline.passed():
+            return Priced(total * (1 + _ROUNDING), Pricing.STOPPED, known)
+        margin = _MARGIN * total
         relaxed = self._relax(prices, slack_s, deadline)
         starts = [known, self._rounded(relaxed.share)]
         valued = [Valued.of(self.layer, prices, cached) for cached in starts]
@@ -177,7 +184,7 @@ class LayerPricing:
         if _rows(self.layer) > self.parameters.program_rows:
             return Priced(relaxed.bound_s, Pricing.STOPPED, best.cached)
         model = priced_program(self.layer.terms, self.layer.most, prices)
-        limits, start = Limits(deadline.remaining_s()), model.start(best.cached)
+        limits, start = deadline.limits(), model.start(best.cached)
         solved = run_highs(model.linear, limits=limits, start=start, options=_INTEGER)
         bound = min(relaxed.bound_s, -solved.bound + _MARGIN * size)
         if solved.values is not None:

@@ -21,7 +21,7 @@ _CONVERGED, _VIOLATED = 1e-9, 1e-9
 #: Weight of the master's point in the point to separate; the rest is the last such point.
 _STEP = 0.5
 
-#: Experts whose nearness differs by less are the same.
+#: Experts whose shares differ by less are the same.
 _TIE = 1e-9
 
 #: Weights are scaled to this sum, far above HiGHS' absolute tolerances.

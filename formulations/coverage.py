@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pyomo.environ as pyo
 
@@ -19,6 +21,7 @@ def coverage_model(
     *,
     partners: bool = True,
     profiles: bool = True,
+    time_s: float = math.inf,
 ) -> pyo.ConcreteModel:
     """Build the default model.
 
@@ -32,17 +35,26 @@ def coverage_model(
         Add the valid rows of `partner_rows` and `profile_rows`: a tighter linear relaxation, the
         same integer solutions. With them, all rows share the variables of `Availability`, which
         takes fewer nonzeros than sums over ``x``.
+    time_s : float
+        Seconds that there are to build it; by default as many as it takes.
 
     Returns
     -------
     pyomo.ConcreteModel
         Variables ``x`` and ``z``, constraints ``capacity`` and ``cover``, objective ``latency`` in
         seconds, to be minimised; and what the options add.
+
+    Raises
+    ------
+    UnsupportedError
+        If it would be too large.
+    TimeoutError
+        If building it would take longer than `time_s`.
     """
     terms = coverage_terms(instance)
     members = terms.expert_sets[terms.expert_set]
     term, column = np.nonzero(members < terms.items)
-    check_rows(len(term), "coverage")
+    check_rows(len(term), "coverage", time_s)
     model = new_model("coverage")
     x = add_placement(model, instance)
     model.z = pyo.Var(range(len(terms)), bounds=(0, 1))

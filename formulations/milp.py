@@ -12,8 +12,9 @@ import pyomo.environ as pyo
 from pyomo.common.gc_manager import PauseGC
 
 from ..heuristics.ascent import ascent
+from ..heuristics.greedy import greedy
 from ..linear.highs import run_highs
-from ..method import Limits, Method, Outcome
+from ..method import Deadline, Limits, Method, Outcome
 from ..problem.errors import InputError
 from ..problem.evaluate import evaluate
 from ..problem.instance import BoolArray, Instance
@@ -25,6 +26,9 @@ from .coverage import coverage_model
 from .threshold import threshold_model
 
 Formulation = Literal["coverage", "threshold", "assignment"]
+
+#: Share of the time left in which the start is sought.
+_START_SHARE = 0.3
 
 FORMULATIONS: dict[Formulation, Callable[..., pyo.ConcreteModel]] = {
     "coverage": coverage_model,
@@ -62,8 +66,8 @@ def milp(
     partners, profiles : bool
         Of `coverage_model`; the other formulations do not have them.
     start_orders : int
-        Server orders of `ascent`, whose placement HiGHS begins with where K >= 2 and no start is
-        given; 0 for none.
+        Where no start is given, HiGHS begins with the placement of `ascent` with so many server
+        orders, with K = 1 with that of `greedy`; 0 for none.
     tuned : bool
         HiGHS without its presolve and its heuristics, and with one try of strong branching before
         it trusts a variable's pseudocost (Achterberg, Koch, Martin 2005,
@@ -81,12 +85,21 @@ def milp(
     began = time.perf_counter()
     deadline = limits.deadline()
     rows = {"partners": partners, "profiles": profiles} if formulation == "coverage" else {}
-    # Pyomo makes many small objects that live on; looking for garbage among them takes two thirds
-    # of the time.
-    with PauseGC():
-        model = FORMULATIONS[formulation](instance, **rows)
-        built = time.perf_counter()
-        linear, columns = compiled(model)
+    if start is None and start_orders:
+        start = _start(instance, deadline.part(_START_SHARE), seed, start_orders)
+    if start is not None:
+        limits.watch.tell(evaluate(instance, start).saving_s)
+    started = time.perf_counter()
+    try:
+        # Pyomo makes many small objects that live on; looking for garbage among them takes two
+        # thirds of the time.
+        with PauseGC():
+            left = deadline.remaining_s()
+            model = FORMULATIONS[formulation](instance, **rows, time_s=left)
+            built = time.perf_counter()
+            linear, columns = compiled(model)
+    except TimeoutError:
+        return Outcome(start, StoppedBy.TIME)
     handed = time.perf_counter()
     item_of = {id(variable): (n, instance.item(*rest)) for (n, *rest), variable in model.x.items()}
     placed = [item_of.get(id(column)) for column in columns]
@@ -94,7 +107,8 @@ def milp(
         "formulation": formulation,
         "columns": len(columns),
         "rows": len(linear.row_lower),
-        "build_seconds": built - began,
+        "start_seconds": started - began,
+        "build_seconds": built - started,
         "hand_over_seconds": handed - built,
     }
     if deadline.passed():
@@ -103,13 +117,6 @@ def milp(
     # without any cache is every cost that is paid in full.
     linear = dataclasses.replace(linear, offset=0.0)
     empty = float(linear.cost.clip(0.0).sum())
-    # With K = 1 HiGHS has found the optimum before the ascents are done.
-    if start is None and start_orders and instance.top_k > 1:
-        left = deadline.limits()
-        start = ascent(instance, limits=left, seed=seed, orders=start_orders).placement
-        meta["start_seconds"] = time.perf_counter() - handed
-    if start is not None:
-        limits.watch.tell(evaluate(instance, start).saving_s)
     result = run_highs(
         linear,
         limits=dataclasses.replace(limits, time_s=deadline.remaining_s()),
@@ -135,6 +142,15 @@ def milp(
         meta=meta | {"nodes": result.nodes, "solver_seconds": result.seconds},
         bound_saving_s=empty - result.bound,
     )
+
+
+def _start(instance: Instance, deadline: Deadline, seed: int, orders: int) -> Placement | None:
+    """A placement to begin with."""
+    limits = deadline.limits()
+    if instance.top_k == 1:
+        # HiGHS has found the optimum before the ascents are done.
+        return greedy(instance, limits=limits, seed=seed).placement
+    return ascent(instance, limits=limits, seed=seed, orders=orders).placement
 
 
 def _column_values(placed: list[tuple[int, int] | None], cached: BoolArray) -> dict[int, float]:

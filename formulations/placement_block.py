@@ -13,6 +13,9 @@ from ..problem.instance import BoolArray, Instance
 #: Larger models are refused: they would not fit in memory, let alone be solved.
 MAX_ROWS = 1_000_000
 
+#: Seconds to build a row and hand it over, as measured (`benchmarks/hand_over.py`), doubled.
+ROW_S = 4e-5
+
 #: A placement variable's index: server, model, layer, expert.
 Index = tuple[int, int, int, int]
 
@@ -78,8 +81,18 @@ def linear(coefficients: list[float], variables: list[pyo.Var], constant: float 
     return LinearExpression(constant=constant, linear_coefs=coefficients, linear_vars=variables)
 
 
-def check_rows(rows: int, formulation: str) -> None:
-    """Refuse a model that is too large, before it is built."""
+def check_rows(rows: int, formulation: str, time_s: float) -> None:
+    """Refuse a model that is too large, or takes too long, before it is built.
+
+    Raises
+    ------
+    UnsupportedError
+        If it would have more than `MAX_ROWS` rows.
+    TimeoutError
+        If building it would take more seconds than `time_s`.
+    """
+    if rows * ROW_S > time_s:
+        raise TimeoutError(f"the {formulation} model takes longer to build than there is time")
     if rows > MAX_ROWS:
         raise UnsupportedError(
             f"the {formulation} model would have {rows} rows, the limit is {MAX_ROWS}; "

@@ -4,8 +4,7 @@
 - `greedy`: the best single expert, again and again.
 - `enumeration_greedy`: the same from every small start.
 - `pipage`: the linear relaxation, rounded inside each server.
-- `successive`: one server after another; with its layers combined by a tree,
-  `max_convolution`.
+- `successive`: one server after another; `max_convolution` is another name of it.
 - `ascent`: servers solved again until none improves.
 - `local_search`: parts of a placement solved again exactly.
 - `packing`: filling servers in an order, which they share.

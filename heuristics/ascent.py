@@ -28,7 +28,7 @@ def ascent(
     start: Placement | None = None,
     orders: int = 4,
 ) -> Outcome:
-    """Climb from a start, or from `successive` in several orders, and keep the best.
+    """Ascend from a start, or from `successive` in several orders, and keep the best.
 
     Each step replaces what one server caches by its best response to all others, so the saving
     never falls; at the end no change of a single server helps (where profiles are exact).
@@ -98,7 +98,7 @@ def ascend(
             others = cached.copy()
             others[n] = False
             table = latency_table_s(instance, others)
-            response = best_response(instance, demand, n, table)
+            response = best_response(instance, demand, n, table, passed=deadline.passed)
             take_in(instance, table, n, response.cached)
             reached = total_latency_s(demand, table)
             unchanged += 1

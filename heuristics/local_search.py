@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,25 +138,25 @@ def _starts(
 ) -> Iterator[InTurn]:
     """Placements to begin with; the first one in any case, the others while there is time."""
     demand = merged_demand(instance)
+
+    def both(first: InTurn, order: Sequence[int], until: Deadline) -> Iterator[InTurn]:
+        yield first
+        yield InTurn(ascend(instance, demand, first.cached, order, until)[1], None)
+
     order = tuple(range(instance.servers))
     if start is not None:
-        yield InTurn(start.cached(instance), None)
-        yield InTurn(ascend(instance, demand, start.cached(instance), order, deadline)[1], None)
+        yield from both(InTurn(start.cached(instance), None), order, deadline)
         return
-    share = deadline.part(_START_SHARE)
+    until = deadline.part(_START_SHARE)
     for order in server_orders(instance.servers, 4, np.random.default_rng(seed)):
-        first = in_turn(instance, order, deadline)
-        yield first
-        yield InTurn(ascend(instance, demand, first.cached, order, share)[1], None)
-        if share.passed():
+        yield from both(in_turn(instance, order, deadline), order, until)
+        if until.passed():
             return
     model = coverage_program(instance, terms)
     if len(model.linear.row_lower) <= _LP_ROWS:
-        result = run_highs(model.linear, limits=share.limits(), relax=True)
+        result = run_highs(model.linear, limits=until.limits(), relax=True)
         if result.values is not None:
-            rounded = _by_value(instance, model, result.values)
-            yield InTurn(rounded, None)
-            yield InTurn(ascend(instance, demand, rounded, order, share)[1], None)
+            yield from both(InTurn(_by_value(instance, model, result.values), None), order, until)
 
 
 def _by_value(instance: Instance, model: CoverageProgram, values: np.ndarray) -> BoolArray:

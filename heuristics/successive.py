@@ -36,8 +36,8 @@ def successive(instance: Instance, *, limits: Limits, seed: int, epsilon: float 
     seed : int
         Not used.
     epsilon : float
-        With 0 < epsilon < 1 each server reaches (1 - epsilon) of its best, in time polynomial in
-        the input and 1 / epsilon, independent of the capacity in bytes; see
+        With 0 < epsilon < 1 and exact profiles each server reaches (1 - epsilon) of its best, in
+        time polynomial in the input and 1 / epsilon, independent of the capacity in bytes; see
         `layer_knapsack.split_capacity`.
 
     Returns
@@ -81,7 +81,7 @@ def in_turn(
     for n in order:
         if deadline.passed():
             return InTurn(cached, None)
-        response = best_response(instance, demand, n, table, epsilon)
+        response = best_response(instance, demand, n, table, epsilon, deadline.passed)
         if response.upper_s > 0:
             share = min(share, response.gain_s / response.upper_s)
         cached[n] = response.cached

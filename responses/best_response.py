@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ def best_response(
     server: int,
     table: FloatArray,
     epsilon: float = 0.0,
+    passed: Callable[[], bool] = lambda: False,
 ) -> Response:
     """Solve one server, given the latencies without it.
 
@@ -52,25 +54,32 @@ def best_response(
         Latency of each item without this server; see `latency_table_s`.
     epsilon : float
         Of `split_capacity`.
+    passed : callable
+        Whether the time is over; then profiles of large layers are left as they are.
 
     Returns
     -------
     Response
         Optimal where all profiles are exact: then both gains agree.
     """
-    profiles = [_profiles(instance, demand, server, m, table) for m in range(len(instance.models))]
+    profiles = [
+        _profiles(instance, demand, server, m, table, passed) for m in range(len(instance.models))
+    ]
     sizes = [model.expert_bytes for model in instance.models]
     capacity = int(instance.capacity_bytes[server])
     split = split_capacity([p.gain_s for p in profiles], sizes, capacity, epsilon)
-    most = split
-    if not all(p.exact for p in profiles):
-        most = split_capacity([p.upper_s for p in profiles], sizes, capacity, epsilon)
+    most = split.value
+    if passed():
+        # Every layer whole: no more split for a bound that says little.
+        most = float(sum(p.upper_s[:, -1].sum() for p in profiles))
+    elif not all(p.exact for p in profiles):
+        most = split_capacity([p.upper_s for p in profiles], sizes, capacity, epsilon).value
     chosen = [
         profile.members[np.arange(len(count)), count]
         for profile, count in zip(profiles, split.counts, strict=True)
     ]
     cached = np.concatenate([members.ravel() for members in chosen])
-    return Response(cached, split.value, most.value / (1 - epsilon))
+    return Response(cached, split.value, most / (1 - epsilon))
 
 
 def take_in(instance: Instance, table: FloatArray, server: int, cached: BoolArray) -> None:
@@ -81,9 +90,15 @@ def take_in(instance: Instance, table: FloatArray, server: int, cached: BoolArra
 
 
 def _profiles(
-    instance: Instance, demand: Demand, server: int, model: int, table: FloatArray
+    instance: Instance,
+    demand: Demand,
+    server: int,
+    model: int,
+    table: FloatArray,
+    passed: Callable[[], bool],
 ) -> Profiles:
     spec = instance.models[model]
     terms = layer_terms(instance, demand, server, model, table)
-    make = subset_profiles if spec.experts <= MAX_EXPERTS else envelope_profiles
-    return make(terms, spec.layers, spec.experts)
+    if spec.experts <= MAX_EXPERTS:
+        return subset_profiles(terms, spec.layers, spec.experts)
+    return envelope_profiles(terms, spec.layers, spec.experts, passed)
