@@ -18,7 +18,8 @@ from ..problem.errors import InputError
 from ..problem.files import check_writable
 from ..problem.instance import Instance
 from ..problem.instance_file import INSTANCE_FILE, write_instance
-from .output import print_text
+from ..problem.summary import summary_of
+from .output import print_text, print_warnings
 from .words import pairs
 
 
@@ -125,4 +126,7 @@ def _write(instance: Instance, output: str) -> int:
         f"wrote {output}: {len(instance.models)} models, {instance.items} experts, "
         f"{instance.servers} servers, {instance.users} users, {len(instance.requests)} requests"
     )
+    summary = summary_of(instance)
+    print_text("\n".join(summary.lines()))
+    print_warnings(summary)
     return 0

@@ -37,7 +37,7 @@ class Scenario:
     area_m : float
         Side of the square in which servers and users are drawn uniformly, in metres (assumed).
     capacity : float
-        Storage of each server as a share of the bytes of all experts (assumed).
+        Storage of each server as a share of the bytes of all experts, at most 1 (assumed).
     local : int
         Experts of each layer that a device keeps: those its user needs most (assumed).
     skew : float
@@ -156,6 +156,8 @@ class Scenario:
                 raise InputError(f"local: {self.local} exceeds the {card.experts} experts")
         if max(self.skew, self.coactivation) > MAX_EXPONENT:
             raise InputError(f"skew and coactivation: must be <= {MAX_EXPONENT}")
+        if self.capacity > 1:
+            raise InputError("capacity: must be <= 1, a share of the bytes of all experts")
 
     def cards(self) -> tuple[ModelCard, ...]:
         """The models' cards with `layers`, `experts` and `top_k` replaced where given."""

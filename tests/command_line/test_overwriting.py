@@ -114,3 +114,8 @@ def test_other_compression_is_refused(suffix, refused):
 
 def test_a_log_is_not_compressed(refused):
     refused("solve", "good.json", "--log", "log.jsonl.gz", says="not compressed")
+
+
+def test_a_solution_and_its_events_are_two_files(refused):
+    words = ("solve", "good.json", "--output", "s.json", "--log", "./s.json")
+    refused(*words, says="cannot hold both the solution and the events")
