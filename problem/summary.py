@@ -57,7 +57,7 @@ class Summary:
         rows = [
             ("users in reach", f"{self.users_in_reach} of {self.users}"),
             ("room of a server", f"{held} of {self.experts} experts"),
-            ("extent", "unknown" if self.extent_m is None else f"{self.extent_m / 1e3:.3g} km"),
+            ("extent", "unknown" if self.extent_m is None else f"{self.extent_m / 1e3:,.2f} km"),
             ("requests", str(self.requests)),
             ("largest saving", f"at most {self.most_saving_s:.4g} of {self.latency_empty_s:.4g} s"),
         ]
@@ -66,11 +66,11 @@ class Summary:
     def warnings(self) -> list[str]:
         """What is probably a mistake."""
         found = []
-        if self.extent_m is not None and self.extent_m > _FAR_M:
-            found.append(f"positions are up to {self.extent_m / 1e3:,.0f} km apart")
+        hint = "are latitude and longitude swapped?"
         if self.apart_m is not None and self.apart_m > _APART_M:
-            found.append(f"users are {self.apart_m / 1e3:,.0f} km from the servers")
-        found = [f"{what}: are latitude and longitude swapped?" for what in found]
+            found.append(f"users are {self.apart_m / 1e3:,.0f} km from the servers: {hint}")
+        elif self.extent_m is not None and self.extent_m > _FAR_M:
+            found.append(f"positions are up to {self.extent_m / 1e3:,.0f} km apart: {hint}")
         if self.most_saving_s > 0:
             return found
         reasons = {

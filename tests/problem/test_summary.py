@@ -28,7 +28,7 @@ def test_the_figures(two_servers):
     assert summary.lines() == [
         "users in reach          1 of 1",
         "room of a server        1 to 3 of 3 experts",
-        "extent                  5 km",
+        "extent                  5.00 km",
         "requests                2",
         "largest saving          at most 0.9 of 1 s",
     ]
@@ -98,7 +98,15 @@ def test_positions_that_are_far_apart():
         "users are 424 km from the servers: are latitude and longitude swapped?"
     ]
     wide = summary_of(instance.replace(user_position_m=instance.user_position_m * 5e3))
-    assert "km apart: are latitude and longitude swapped?" in wide.warnings()[0]
+    assert "swapped?" in wide.warnings()[0]
+    # Nobody is far from the rest on average.
+    both = np.array([[-6e5, 0.0], [6e5, 0.0]])
+    spread = summary_of(
+        instance.replace(server_position_m=both, user_position_m=np.vstack([both, [[0.0, 0.0]]]))
+    )
+    assert spread.warnings() == [
+        "positions are up to 1,200 km apart: are latitude and longitude swapped?"
+    ]
 
 
 def test_positions_are_optional(two_servers):
