@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
-import msgspec
-
 from .guarantees import Guarantee, Structure, no_guarantee
 from .problem.errors import InputError
 from .problem.instance import Instance
 from .problem.placement import Placement
 from .problem.sizes import MAX_INT
 from .problem.solution import Solution, StoppedBy
+from .problem.validation import convert
 from .watch import Watch
 
 #: Keyword arguments of a method's function that are not options of its own.
@@ -198,10 +197,8 @@ class Method:
                 )
             if isinstance(value, str) and isinstance(known[name], tuple):
                 value = value.split(",") if value else []
-            try:
-                converted[name] = msgspec.convert(value, types[name], strict=False)
-            except msgspec.ValidationError as error:
-                raise InputError(f"{self.name}: option {name}: {error}") from None
+            where = f"{self.name}: option {name}"
+            converted[name] = convert(value, types[name], where, strict=False)
         if tuning is not None:
             tuned = {name: converted.pop(name) for name in converted.keys() - own.keys()}
             converted["parameters"] = replace(tuning, **tuned)

@@ -19,7 +19,7 @@ from .quiet import silenced
 from .rounding import UNIT_ROUNDOFF, gamma
 
 #: The costs are scaled to this sum, so that HiGHS' absolute tolerances of 1e-6 are 1e-10 of it.
-_COST_SUM = 1e4
+COST_SUM = 1e4
 
 #: Most simplex iterations of a `GrowingLp`, for each row and column, from its last basis (hundreds
 #: in all are usual), and from scratch.
@@ -146,7 +146,7 @@ def run_highs(
     -------
     HighsResult
     """
-    scale = min(_COST_SUM / max(float(np.abs(linear.cost).sum()), 1e-300), 1e300)
+    scale = min(COST_SUM / max(float(np.abs(linear.cost).sum()), 1e-300), 1e300)
     # The number of threads is fixed by a process' first solve, unless the scheduler is reset.
     highspy.Highs.resetGlobalScheduler(True)
     solver = _new_solver(limits, seed, options or {})

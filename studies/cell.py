@@ -53,8 +53,6 @@ class Answer(NamedTuple):
         Why there is no solution.
     stopped_by : StoppedBy
         The same, for programs.
-    limitless_saving_s : float
-        See `evaluate.limitless_saving_s`.
     """
 
     solution: Solution | None
@@ -62,7 +60,6 @@ class Answer(NamedTuple):
     guarantee: Guarantee | None = None
     error: str = ""
     stopped_by: StoppedBy = StoppedBy.ERROR
-    limitless_saving_s: float = 0.0
 
 
 def perform(cell: Cell) -> Answer:

@@ -13,11 +13,15 @@ from ..instances.trace import Trace
 from ..instances.trace_split import Part, split_trace
 from ..problem.errors import InputError
 from ..problem.evaluate import evaluate, latency_table_s
+from ..problem.file_kind import FileKind
 from ..problem.instance import FloatArray, Instance, IntArray
 from ..problem.placement import Placement
 
 #: Who serves an expert.
 NODES = ("device", "home server", "other server", "cloud")
+
+#: The table of all users, as a file.
+USERS_FILE = FileKind("table of users", rb"name,category,tokens,")
 
 #: Percentiles of the latency of a token.
 PERCENTILES = (50, 95, 99)

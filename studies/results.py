@@ -9,9 +9,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..problem.errors import InputError
+from ..problem.file_kind import FileKind
 from ..problem.files import decode, read_bytes, write_bytes
 from ..problem.solution import Status, StoppedBy, write_solution
 from .cell import Answer
+
+_CELL_FILE = FileKind("study's cell", rb'\s*\{\s*"time_limit_s":')
 
 
 class Key(NamedTuple):
@@ -40,8 +43,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         its time.
     sizes : dict
         Of the instance, and its latency without cache.
-    limitless_saving_s : float
-        See `evaluate.limitless_saving_s`.
     guarantee, guarantee_because
         What is proven in advance.
     error : str
@@ -58,7 +59,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     bound_saving_s: float | None = None
     seconds: float | None = None
     sizes: dict[str, Any] = {}
-    limitless_saving_s: float = 0.0
     guarantee: float | None = None
     guarantee_because: str = ""
     error: str = ""
@@ -112,7 +112,7 @@ class Results:
             write_solution(solution, self.solution_path(key))
         result = _result(answer, time_limit_s, memory_mb)
         # Last: without this file the cell has not been.
-        write_bytes(self._cells / f"{key}.json", msgspec.json.encode(result) + b"\n")
+        write_bytes(self._cells / f"{key}.json", msgspec.json.encode(result) + b"\n", _CELL_FILE)
         self._known[str(key)] = result
         return result
 
@@ -128,7 +128,6 @@ def _result(answer: Answer, time_limit_s: float, memory_mb: int | None) -> Resul
         "status": Status.NONE,
         "stopped_by": answer.stopped_by,
         "sizes": answer.sizes,
-        "limitless_saving_s": answer.limitless_saving_s,
         "error": answer.error,
     }
     if answer.guarantee is not None:
