@@ -183,7 +183,10 @@ class Method:
         InputError
             If an option is unknown or its value does not fit.
         """
-        types = get_type_hints(self.run)
+        try:
+            types = get_type_hints(self.run)
+        except NameError as error:
+            raise InputError(f"{self.name}: unknown type of an option: {error}") from None
         own, tuning = self.option_defaults(), self.tuning()
         known = dict(own)
         if tuning is not None:
@@ -198,7 +201,9 @@ class Method:
             if isinstance(value, str) and isinstance(known[name], tuple):
                 value = value.split(",") if value else []
             where = f"{self.name}: option {name}"
-            converted[name] = convert(value, types[name], where, strict=False)
+            # Without a type of its own an option has that of its default.
+            kind = types.get(name, type(known[name]))
+            converted[name] = convert(value, kind, where, strict=False)
         if tuning is not None:
             tuned = {name: converted.pop(name) for name in converted.keys() - own.keys()}
             converted["parameters"] = replace(tuning, **tuned)
