@@ -71,16 +71,16 @@ def replay(
 ) -> int:
     """Replay recorded tokens under placements."""
     from ..instances.trace import read_trace
-    from ..studies.replay import replay_table
+    from ..studies.replay import USERS_FILE, part_of, replay_table
 
     loaded = read_instance(instance)
+    if users is not None:
+        check_writable(users, USERS_FILE)
+    recorded = part_of(loaded, read_trace(trace, sequences), part)
     placements = {path: placement_in(path, loaded) for path in solutions}
+    table, each = replay_table(loaded, placements, recorded)
     if users is not None:
-        check_writable(users)
-    recorded = read_trace(trace, sequences)
-    table, each = replay_table(loaded, placements, recorded, part)
-    if users is not None:
-        write_bytes(users, each.to_csv(index=False).encode())
+        write_bytes(users, each.to_csv(index=False).encode(), USERS_FILE)
     print_text(table.to_json(orient="records") if json else table.to_string(index=False))
     return 0
 

@@ -8,8 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from ..problem.file_kind import FileKind
 from ..problem.files import write_bytes
 from .table import nothing_to_save
+
+_PAGE_FILE = FileKind("page of a study", rb"<!DOCTYPE html>.*<title>expertcache")
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -164,7 +167,7 @@ def write_page(
         rows=_table(shown),
         command=escape(settings["command"]),
     )
-    write_bytes(folder / "report.html", page.encode())
+    write_bytes(folder / "report.html", page.encode(), _PAGE_FILE)
 
 
 def _table(rows: pd.DataFrame) -> str:

@@ -9,10 +9,13 @@ from typing import Any
 import msgspec
 
 from ..problem.errors import InputError
+from ..problem.file_kind import FileKind
 from ..problem.files import decode, read_bytes, write_bytes
 
 #: Of the files in the folder; grows when they change.
 VERSION = 3
+
+_SETTINGS_FILE = FileKind("study's settings", rb'\s*\{\s*"study":')
 
 
 class _Limits(msgspec.Struct):
@@ -47,7 +50,7 @@ def claim(folder: Path, settings: dict[str, Any]) -> None:
         _check(path, msgspec.json.decode(data))
     elif (folder / "results.csv").exists():
         raise InputError(f"{folder}: has results.csv but no study.json; take another folder")
-    write_bytes(path, msgspec.json.format(data) + b"\n")
+    write_bytes(path, msgspec.json.format(data) + b"\n", _SETTINGS_FILE)
 
 
 def _check(path: Path, ours: dict[str, Any]) -> None:

@@ -9,9 +9,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..problem.errors import InputError
+from ..problem.file_kind import FileKind
 from ..problem.files import decode, read_bytes, write_bytes
 from ..problem.solution import Status, StoppedBy, write_solution
 from .cell import Answer
+
+_CELL_FILE = FileKind("study's cell", rb'\s*\{\s*"time_limit_s":')
 
 
 class Key(NamedTuple):
@@ -109,7 +112,7 @@ class Results:
             write_solution(solution, self.solution_path(key))
         result = _result(answer, time_limit_s, memory_mb)
         # Last: without this file the cell has not been.
-        write_bytes(self._cells / f"{key}.json", msgspec.json.encode(result) + b"\n")
+        write_bytes(self._cells / f"{key}.json", msgspec.json.encode(result) + b"\n", _CELL_FILE)
         self._known[str(key)] = result
         return result
 

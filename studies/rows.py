@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..problem.file_kind import FileKind
 from ..problem.files import write_bytes
 from ..problem.solution import Status, closes, latency_gap
 from .results import Result
@@ -18,6 +19,8 @@ COLUMNS = (
     "guarantee", "guarantee_because", "error", "models", "servers", "users", "layers", "experts",
     "top_k", "requests",
 )  # fmt: skip
+
+_RESULTS_FILE = FileKind("results file", ",".join(COLUMNS[:3]).encode())
 
 
 def row_of(result: Result, reference: Result | None) -> dict[str, Any]:
@@ -82,4 +85,4 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], labels: Sequence[s
         # One line for each row: an error message may have several.
         flat = {k: " ".join(v.split()) if isinstance(v, str) else v for k, v in row.items()}
         table.writerow(flat)
-    write_bytes(path, text.getvalue().encode())
+    write_bytes(path, text.getvalue().encode(), _RESULTS_FILE)

@@ -18,6 +18,7 @@ from ..instances.scenario import Scenario
 from ..instances.suites import SUITES
 from ..problem.errors import InputError
 from ..problem.files import read_bytes
+from ..problem.validation import convert
 from .study import Reference, Study, Variant
 
 #: Files of a recorded trace.
@@ -76,13 +77,10 @@ def read_study(path: str | Path) -> Study:
     """
     path = Path(path)
     try:
-        table = tomllib.loads(read_bytes(path).decode())
+        table = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML ({error})") from None
-    try:
-        file = msgspec.convert(table, StudyFile)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{path}: {error}") from None
+    file = convert(table, StudyFile, str(path))
     return make_study(file, path.parent, f"expertcache study {path.name} --output DIR")
 
 
@@ -103,10 +101,7 @@ def study_of_words(words: Mapping[str, Any], arguments: Sequence[str]) -> Study:
             "study: --set and --sweep make instances of their own and do not change "
             f"{words['instances'][0]}; leave one of the two out, or write a study.toml"
         )
-    try:
-        file = msgspec.convert(words, StudyFile)
-    except msgspec.ValidationError as error:
-        raise InputError(f"study: {error}") from None
+    file = convert(words, StudyFile, "study")
     return make_study(file, Path(), shlex.join(["expertcache", *arguments]))
 
 
@@ -153,10 +148,7 @@ def _of_scenario(
     trace = fields.pop("trace", None)
     files = {}
     if trace is not None:
-        try:
-            wanted = msgspec.convert(trace, TraceFiles)
-        except msgspec.ValidationError as error:
-            raise InputError(f"scenario {group}: trace: {error}") from None
+        wanted = convert(trace, TraceFiles, f"scenario {group}: trace")
         named = {name: getattr(wanted, name) for name in _FILES}
         files = {name: str(folder / path) for name, path in named.items() if path is not None}
         for path in files.values():

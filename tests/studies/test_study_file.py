@@ -70,7 +70,7 @@ def test_everything_is_read(tmp_path, two_servers):
         ("epsilon = 0.5", "speed = 1", "speed"),
         ("time_limit_s = 7", "time_limit_s = 0", "time limit"),
         ("time_limit_s = 7", 'time_limit_s = "x"', "time_limit_s"),
-        ('reference = "lp"', 'reference = "magic"', "reference"),
+        ('reference = "lp"', 'reference = "magic"', "reference: 'magic' is not one of .*milp"),
         ("seeds = [3]", "seeds = 3", "seeds"),
         ("methods = [", "methods = [[", "TOML"),
         ('name = "Mixtral"', 'name = "scenario-2"', "repeated"),
@@ -82,6 +82,12 @@ def test_broken_files_are_refused(old, new, says, tmp_path, two_servers):
     (tmp_path / "study.toml").write_text(GOOD.replace(old, new, 1))
     with pytest.raises(InputError, match=says):
         read_study(tmp_path / "study.toml")
+
+
+def test_a_byte_order_mark_is_no_content(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_bytes(b'\xef\xbb\xbfmethods = ["greedy"]\ninstances = ["tiny"]\n')
+    assert len(read_study(path).recipes) == 6
 
 
 def test_a_sweep_without_a_scenario_is_refused(tmp_path):
