@@ -54,8 +54,11 @@ class ServerSets:
 
     def net_s(self, cost: FloatArray) -> FloatArray:
         """Saving less the costs [N, I] of the copies; [I, 2^N]."""
-        net: FloatArray = self.saving_s - cost.T @ self.holds.T
-        return net
+        total = np.zeros(self.saving_s.shape)
+        for n, row in enumerate(cost):
+            # Sets with server n as their last member.
+            np.add(total[:, : 1 << n], row[:, None], out=total[:, 1 << n : 2 << n])
+        return np.subtract(self.saving_s, total, out=total)
 
     def numbers(self, cached: BoolArray) -> IntArray:
         """Lean set of each expert in a placement [N, I]; [I]."""
