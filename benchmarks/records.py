@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from expertcache.instances.recipe import Generated
+from expertcache.instances.recipe import Gadgets, Generated
 from expertcache.instances.records import Record, records, stored_placement
 from expertcache.instances.suites import SUITES, Suite, find_suite
 from expertcache.method import Limits
@@ -77,7 +77,7 @@ class Best:
 
 
 def improve(
-    suite: Suite, recipe: Generated, limit: float, known: Record | None
+    suite: Suite, recipe: Generated | Gadgets, limit: float, known: Record | None
 ) -> tuple[Record, list[list[int]]]:
     """Best record of an instance, and its placement."""
     instance = recipe.make()
