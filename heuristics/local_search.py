@@ -20,6 +20,7 @@ from ..problem.terms import Terms, coverage_terms
 from . import stopping
 from .ascent import InTurn, climb, in_turn, server_orders
 from .fill import fill
+from .greedy import greedy
 from .successive import guarantee
 
 #: Share of the time limit that the starts may take.
@@ -48,12 +49,13 @@ def local_search(
 ) -> Outcome:
     """Search for the best placement that time allows.
 
-    Starts: the given one, or `successive` in several server orders and the rounded relaxation, each
-    improved by best responses of single servers. Single servers get stuck where two must change
-    together, so then neighbourhoods of several servers are solved as small exact models: two or
-    three servers that share users in some layers, or all servers in a few layers; everything else
-    stays. Neighbourhoods grow while they are quick and shrink when they are not; one that holds
-    the whole instance and is solved proves the optimum. Never worse than its start.
+    Starts: the given one, or `successive` in several server orders, the rounded relaxation and,
+    with K = 1, `greedy`, improved by best responses of single servers. Single servers get stuck
+    where two must change together, so then neighbourhoods of several servers are solved as small
+    exact models: two or three servers that share users in some layers, or all servers in a few
+    layers; everything else stays. Neighbourhoods grow while they are quick and shrink when they are
+    not; one that holds the whole instance and is solved proves the optimum. Never worse than its
+    start.
 
     Parameters
     ----------
@@ -134,6 +136,12 @@ def _starts(
         yield InTurn(climb(instance, demand, start.cached(instance), order, deadline)[1], {})
         return
     share = deadline.part(_START_SHARE)
+    if instance.top_k == 1:
+        first_pick = greedy(
+            instance, limits=Limits(time_s=share.remaining_s()), seed=seed
+        ).placement
+        assert first_pick is not None
+        yield InTurn(first_pick.cached(instance), {})
     for order in server_orders(instance.servers, 4, np.random.default_rng(seed)):
         first = in_turn(instance, order, deadline)
         yield first
