@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..problem.instance import BoolArray, FloatArray, Instance
+from ..problem.instance import BoolArray, FloatArray, Instance, IntArray
 
 #: Gaps below this share of all values are rounding errors.
 _ROUNDING = 1e-13
@@ -71,6 +71,8 @@ class Knapsacks:
         rows = np.take_along_axis(gain, order, axis=1)
         used = np.cumsum(self._size[order], axis=1)
         total = np.cumsum(rows, axis=1)
+        if len(self._sizes) == 1:
+            return self._of_one_size(order, rows, total, servers)
         of_class = self._class[order]
         for n, server in enumerate(range(N) if servers is None else servers):
             capacity = self._capacity[server]
@@ -89,6 +91,24 @@ class Knapsacks:
                 chosen[n, items[:taken]] = True
                 value[n] += sums[taken]
         return Packed(chosen, value, price, np.maximum(relaxed, value))
+
+    def _of_one_size(
+        self, order: IntArray, rows: FloatArray, total: FloatArray, servers: Sequence[int] | None
+    ) -> Packed:
+        """Only counts matter: all servers at once."""
+        N, count = rows.shape
+        room = np.array(self._capacity)[slice(None) if servers is None else list(servers)]
+        fit = np.minimum(room // self._sizes[0], count)
+        taken = np.minimum(fit, (rows > 0).sum(axis=1))
+        chosen = np.zeros((N, count), dtype=np.bool_)
+        np.put_along_axis(chosen, order, np.arange(count) < taken[:, None], axis=1)
+        padded = np.zeros((N, count + 1))
+        padded[:, 1:] = total
+        each = np.arange(N)
+        value = padded[each, taken]
+        next_ = np.where(fit < count, rows[each, np.minimum(fit, count - 1)], 0.0)
+        price = next_ / self._sizes[0]
+        return Packed(chosen, value, price, value + price * (room - fit * self._sizes[0]))
 
     def _counts(self, prefix: list[FloatArray], capacity: int, price: float) -> list[int]:
         """Best count of each size."""

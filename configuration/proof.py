@@ -17,7 +17,10 @@ from .search import Search
 
 #: Rounds of descent, sets of servers for each expert, and nodes of HiGHS in the first attempt, and
 #: how they grow.
-_ROUNDS, _SETS, _NODES, _GROWTH = 60, 8, 5, 4
+_ROUNDS, _SETS, _NODES, _GROWTH = 40, 4, 5, 4
+
+#: Where all open sets are at most so many times those of an attempt, they are tried at once.
+_NEARLY = 8
 
 
 def prove(
@@ -64,10 +67,10 @@ def prove(
             part = dataclasses.replace(limits, nodes=most)
             whole = search.open_sets() <= sets
             stopped_by = search.close(part, seed, sets)
-            if not (whole or search.proved) and search.open_sets() <= _GROWTH * sets:
+            if not (whole or search.proved) and search.open_sets() <= _NEARLY * sets:
                 # A better placement left few.
                 whole = True
-                stopped_by = search.close(part, seed, _GROWTH * sets)
+                stopped_by = search.close(part, seed, _NEARLY * sets)
             if converged and (whole or stopped_by is not StoppedBy.PROOF):
                 break
         rounds, sets, nodes = _GROWTH * rounds, _GROWTH * sets, _GROWTH * nodes

@@ -120,7 +120,7 @@ class Search:
         alone = sets.saving_s[:, 1 << np.arange(self._covering.servers)].T
         first = 0.5 * self._knapsacks.best(alone).price
         dual = BytePrices(self._instance, self._covering, sets)
-        found = self._lower(dual, first, patience=6, shortest=_SHORT)
+        found = self._lower(dual, first, patience=4, shortest=_SHORT)
         self._cost = found.prices[:, None] * self._instance.item_bytes.astype(np.float64)
 
     def _lower(self, dual: Dual, prices: FloatArray, **settings: Any) -> Descent:
