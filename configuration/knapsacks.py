@@ -97,7 +97,9 @@ class Knapsacks:
     ) -> Packed:
         """Only counts matter: all servers at once."""
         N, count = rows.shape
-        room = np.array(self._capacity)[slice(None) if servers is None else list(servers)]
+        room = np.array(self._capacity, dtype=np.int64)[
+            slice(None) if servers is None else list(servers)
+        ]
         fit = np.minimum(room // self._sizes[0], count)
         taken = np.minimum(fit, (rows > 0).sum(axis=1))
         chosen = np.zeros((N, count), dtype=np.bool_)

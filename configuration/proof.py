@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
 import numpy as np
 
@@ -18,6 +19,10 @@ from .search import Search
 #: Rounds of descent, sets of servers for each expert, and nodes of HiGHS in the first attempt, and
 #: how they grow.
 _ROUNDS, _SETS, _NODES, _GROWTH = 40, 4, 5, 4
+
+#: Sets that HiGHS is given at most where there is a time limit: with twice as many it was seen to
+#: round for minutes without a look at the clock.
+_MOST_SETS = 8000
 
 #: Where all open sets are at most so many times those of an attempt, they are tried at once.
 _NEARLY = 8
@@ -57,21 +62,27 @@ def prove(
     sizes = len({model.expert_bytes for model in instance.models})
     for per_byte in (False, True)[: min(sizes, 2)]:
         search.take(greedy_pass(instance, gains.copy(), empty, per_byte, deadline)[0])
+    most_sets = sys.maxsize if np.isinf(limits.time_s) else _MOST_SETS
     rounds, sets, nodes = _ROUNDS, _SETS * instance.items, _NODES
     stopped_by, converged = StoppedBy.FINISHED, False
     while not (search.proved or _near(search, empty_s, limits.gap) or deadline.passed()):
         if not converged:
             converged = search.descend(rounds)
-        most = limits.nodes if converged else min(nodes, limits.nodes or nodes)
+        most = limits.nodes
+        if not converged:
+            most = nodes if most is None else min(nodes, most)
         if not search.proved and not deadline.passed():
             part = dataclasses.replace(limits, nodes=most)
+            sets = min(sets, most_sets)
             whole = search.open_sets() <= sets
             stopped_by = search.close(part, seed, sets)
-            if not (whole or search.proved) and search.open_sets() <= _NEARLY * sets:
+            nearly = min(_NEARLY * sets, most_sets)
+            if not (whole or search.proved) and search.open_sets() <= nearly:
                 # A better placement left few.
                 whole = True
-                stopped_by = search.close(part, seed, _NEARLY * sets)
-            if converged and (whole or stopped_by is not StoppedBy.PROOF):
+                stopped_by = search.close(part, seed, nearly)
+            last = whole or sets == most_sets or stopped_by is not StoppedBy.PROOF
+            if converged and last:
                 break
         rounds, sets, nodes = _GROWTH * rounds, _GROWTH * sets, _GROWTH * nodes
     bound_latency = max(0.0, empty_s - search.bound_s)
@@ -79,8 +90,11 @@ def prove(
         stopped_by = StoppedBy.PROOF
     elif _near(search, empty_s, limits.gap):
         stopped_by = StoppedBy.GAP
-    elif deadline.passed() or stopped_by is StoppedBy.PROOF:
+    elif deadline.passed():
         stopped_by = StoppedBy.TIME
+    elif stopped_by is StoppedBy.PROOF:
+        # Of a part.
+        stopped_by = StoppedBy.FINISHED
     return Outcome(Placement.of(instance, search.cached), stopped_by, bound_latency, search.meta)
 
 
