@@ -17,16 +17,16 @@ LINKS := $(addprefix .typing/expertcache/,$(wildcard *.py *.pyi) py.typed $(pats
 .PHONY: demo figures suite test test-wheel test-oldest lint types clean
 
 demo: $(VENV)/installed
-	$(BIN)/expertcache study small --time-limit 20 --output demo \
-	  --methods milp,local-search,ascent,successive,greedy,popularity,random,cloud-only
+	$(BIN)/expertcache study benchmarks/studies/small.toml --output demo
 
 suite: $(VENV)/installed
 	$(BIN)/expertcache study small --methods milp --time-limit 600 --jobs 2 --output build/small
 
-# All sweeps of benchmarks/studies; trace.toml needs recorded files beside it.
+# All sweeps but that of trace.toml, which needs recorded files beside it.
+SWEEPS := capacity cloud coactivation local servers skew top-k users
 figures: $(VENV)/installed
-	for file in $(filter-out %/trace.toml,$(wildcard benchmarks/studies/*.toml)); do \
-	  $(BIN)/expertcache study $$file --jobs 2 --output build/figures/$$(basename $$file .toml) || exit; \
+	for name in $(SWEEPS); do \
+	  $(BIN)/expertcache study benchmarks/studies/$$name.toml --jobs 2 --output build/figures/$$name || exit; \
 	done
 
 test: lint types

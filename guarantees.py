@@ -1,7 +1,7 @@
 """What is proven about a solution before looking at it: a-priori approximation ratios.
 
 A ratio is a share of the largest saving. Each method states its own (`Method.guarantee`), from the
-`Facts` of the instance; `a_priori` looks it up.
+`Structure` of the instance; `a_priori` looks it up.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Guarantee(NamedTuple):
     because: str
 
 
-class Facts:
-    """What guarantees ask about an instance; each is found out once, when it is asked.
+class Structure:
+    """What guarantees ask about the structure of an instance; each is found out once, when asked.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def no_guarantee(reason: str) -> Guarantee:
     return Guarantee(0.0, reason)
 
 
-def server_by_server(facts: Facts, share: float | None) -> Guarantee:
+def server_by_server(structure: Structure, share: float | None) -> Guarantee:
     """Guarantee of servers solved one after the other, each to a share of its best gain.
 
     With ``a = share`` and the curvature k the saving is at least ``b / (1 + b)`` of the largest
@@ -151,13 +151,13 @@ def server_by_server(facts: Facts, share: float | None) -> Guarantee:
         return no_guarantee("a server may have missed all of its gain")
     reached = math.floor(1e6 * share) / 1e4
     exact = "" if share == 1 else f"; each server reaches {reached:g} % of its best"
-    if facts.servers <= 1:
+    if structure.servers <= 1:
         return Guarantee(share, f"one server{exact}")
-    if facts.single:
+    if structure.single:
         return Guarantee(share / (1 + share), f"K = 1, servers in turn{exact}")
-    if facts.curvature >= 1:
+    if structure.curvature >= 1:
         return no_guarantee(f"supermodular curvature 1: experts pay only together{exact}")
-    b = share * (1 - facts.curvature)
+    b = share * (1 - structure.curvature)
     return Guarantee(
-        b / (1 + b), f"supermodular curvature {facts.curvature:.4g}, servers in turn{exact}"
+        b / (1 + b), f"supermodular curvature {structure.curvature:.4g}, servers in turn{exact}"
     )

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import inspect
+import dataclasses
+import math
+import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
 import msgspec
 
-from .guarantees import Facts, Guarantee, no_guarantee
+from .guarantees import Guarantee, Structure, no_guarantee
 from .method import Limits, Method, Outcome
 from .problem.errors import InputError, UnsupportedError
-from .problem.evaluate import evaluate, latency_empty_s
+from .problem.evaluate import evaluate, latency_empty_s, limitless_saving_s
 from .problem.instance import Instance
 from .problem.placement import Placement
-from .problem.solution import Solution, Status, StoppedBy, closes, latency_gap
+from .problem.sizes import MAX_INT
+from .problem.solution import ROUNDING, Solution, Status, StoppedBy, closes, latency_gap
+from .watch import Callback, Watch, stopped_by_signals
+
+#: Signals on which a run hands back what it has.
+_SIGNALS = (signal.SIGINT,)
 
 #: Where installed packages name methods of their own.
 ENTRY_POINTS = "expertcache.methods"
@@ -64,10 +71,15 @@ def find_method(name: str) -> Method:
     elif found := tuple(entry_points(group=ENTRY_POINTS, name=name)):
         try:
             method = found[0].load()
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # whatever somebody's package does
             raise InputError(f"method {name}: {found[0].value}: {error}") from None
         if not isinstance(method, Method):
             raise InputError(f"method {name}: {found[0].value} is no expertcache.Method")
+        if method.name != name:
+            raise InputError(
+                f"method {name}: {found[0].value} calls itself {method.name!r}; entry point and "
+                "method need the same name"
+            )
     else:
         raise InputError(f"unknown method {name!r}, known: {', '.join(method_names())}")
     assert isinstance(method, Method)
@@ -82,7 +94,8 @@ def solve(
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     start: Placement | None = None,
-    progress: bool = False,
+    callback: Callback | None = None,
+    signals: Sequence[signal.Signals] = _SIGNALS,
 ) -> Solution:
     """Solve an instance.
 
@@ -97,8 +110,12 @@ def solve(
         The method's own options.
     start : Placement, optional
         Where a method that improves placements begins; must be feasible.
-    progress : bool
-        Show progress on stderr if that is a terminal.
+    callback : callable, optional
+        Called with an `Event` for every better placement or bound; the run ends early when it
+        answers True.
+    signals : sequence of signal
+        The first of these ends the run early, with the best placement so far; a second one does
+        what it did before the run. By default an interrupt from the keyboard.
 
     Returns
     -------
@@ -114,23 +131,19 @@ def solve(
     """
     chosen = find_method(method) if isinstance(method, str) else method
     converted = chosen.options(options or {})
-    if not 0 <= seed < 2**31:
-        raise InputError(f"seed: must be between 0 and 2**31 - 1, got {seed}")
+    if not 0 <= seed <= MAX_INT:
+        raise InputError(f"seed: must be between 0 and {MAX_INT}, got {seed}")
     if reason := chosen.unsupported(instance):
         raise UnsupportedError(f"{chosen.name}: {reason}")
-    arguments: dict[str, Any] = {"limits": limits or Limits(), "seed": seed, **converted}
+    arguments: dict[str, Any] = {"seed": seed, **converted}
     if start is not None:
         if "start" not in chosen.parameters():
             raise InputError(f"{chosen.name} takes no start")
         if not evaluate(instance, start).feasible:
             raise InputError("start: the placement exceeds a capacity")
         arguments["start"] = start
-    if "progress" in chosen.parameters():
-        arguments["progress"] = progress
-    began = time.perf_counter()
-    outcome = chosen.run(instance, **arguments)
-    seconds = time.perf_counter() - began
-    return _solution(instance, chosen, outcome, dict(options or {}), seed, seconds)
+    run = _Run(instance, chosen, limits or Limits(), callback)
+    return run.solution(chosen.run, arguments, dict(options or {}), signals)
 
 
 def bound(
@@ -138,7 +151,8 @@ def bound(
     method: str | Method = "lp",
     *,
     limits: Limits | None = None,
-    progress: bool = False,
+    callback: Callback | None = None,
+    signals: Sequence[signal.Signals] = _SIGNALS,
 ) -> Solution:
     """Bound the latency of every placement from below.
 
@@ -149,8 +163,8 @@ def bound(
         One that has a bound of its own: ``lp``, ``decomposition``, ``configuration``.
     limits : Limits, optional
         Time, and threads: for ``decomposition`` the number of processes.
-    progress : bool
-        Show progress on stderr if that is a terminal.
+    callback, signals
+        See `solve`.
 
     Returns
     -------
@@ -166,13 +180,8 @@ def bound(
         If the method cannot treat the instance.
     """
     chosen = find_method(method) if isinstance(method, str) else method
-    run = bound_of(chosen)
-    arguments: dict[str, Any] = {"limits": limits or Limits()}
-    if "progress" in inspect.signature(run).parameters:
-        arguments["progress"] = progress
-    began = time.perf_counter()
-    outcome = run(instance, **arguments)
-    return _solution(instance, chosen, outcome, {}, 0, time.perf_counter() - began)
+    run = _Run(instance, chosen, limits or Limits(), callback)
+    return run.solution(bound_of(chosen), {}, {}, signals)
 
 
 def bound_of(method: Method) -> Callable[..., Outcome]:
@@ -189,94 +198,144 @@ def bound_of(method: Method) -> Callable[..., Outcome]:
     return method.bound
 
 
-def with_bound(solution: Solution, bound_latency_s: float) -> Solution:
-    """Add a lower bound from elsewhere, where it is better than the solution's own.
+def with_bound(instance: Instance, solution: Solution, bound_saving_s: float) -> Solution:
+    """Add a bound from elsewhere, where it is better than the solution's own.
 
     Parameters
     ----------
+    instance : Instance
     solution : Solution
-    bound_latency_s : float
-        No placement has a smaller latency.
+        Of the instance.
+    bound_saving_s : float
+        No placement saves more.
 
     Returns
     -------
     Solution
         With its gap; `Status.OPTIMAL` if the bound is as good as the placement.
     """
-    latency, empty = solution.latency_s, solution.latency_empty_s
-    known = [b for b in (solution.bound_latency_s, bound_latency_s) if b is not None]
-    bound = max(known)
-    status = solution.status
-    if latency is not None:
-        if closes(latency, bound, empty):
-            status = Status.OPTIMAL
-        bound = min(bound, latency)
-    return msgspec.structs.replace(
-        solution, status=status, bound_latency_s=bound, gap=latency_gap(latency, bound)
-    )
+    known = [b for b in (solution.bound_saving_s, bound_saving_s) if b is not None]
+    return _judged(solution, min(known), limitless_saving_s(instance))
 
 
-def a_priori(solution: Solution, facts: Facts) -> Guarantee:
+def a_priori(solution: Solution, structure: Structure) -> Guarantee:
     """Look up what is proven about a method's solution by its theorem alone.
 
     Parameters
     ----------
     solution : Solution
-        Of one of `METHODS`.
-    facts : Facts
+        Of a method that `find_method` knows.
+    structure : Structure
         Of its instance; may be shared by many solutions.
     """
     if solution.status is Status.NONE:
         return no_guarantee("no placement")
     if solution.status is Status.OPTIMAL:
         return Guarantee(1.0, "proved optimal")
-    return find_method(solution.method).guarantee(facts, solution)
+    return find_method(solution.method).guarantee(structure, solution)
 
 
-def _solution(
-    instance: Instance,
-    method: Method,
-    outcome: Outcome,
-    options: dict[str, Any],
-    seed: int,
-    seconds: float,
-) -> Solution:
-    empty = latency_empty_s(instance)
-    placement, stopped_by = outcome.placement, outcome.stopped_by
-    meta = dict(outcome.meta)
-    latency = saving = None
-    if placement is not None:
-        value = evaluate(instance, placement)
-        if value.feasible:
-            latency, saving = value.latency_s, value.saving_s
-        else:
+class _Run:
+    """One run of a method, and what is made of its outcome."""
+
+    def __init__(
+        self, instance: Instance, method: Method, limits: Limits, callback: Callback | None
+    ) -> None:
+        self._instance, self._method = instance, method
+        self._empty_s = latency_empty_s(instance)
+        self._limitless_s = limitless_saving_s(instance)
+        self._watch = Watch(self._empty_s, self._limitless_s, callback)
+        self._limits = dataclasses.replace(limits, watch=self._watch)
+
+    def solution(
+        self,
+        run: Callable[..., Outcome],
+        arguments: Mapping[str, Any],
+        options: dict[str, Any],
+        signals: Sequence[signal.Signals],
+    ) -> Solution:
+        began = time.perf_counter()
+        with stopped_by_signals(self._watch, signals):
+            outcome = run(self._instance, limits=self._limits, **arguments)
+        seconds = time.perf_counter() - began
+        stopped_by = StoppedBy(outcome.stopped_by)
+        if self._watch.stopped and stopped_by is StoppedBy.TIME:
+            stopped_by = StoppedBy.INTERRUPTED
+        solution = self._checked(outcome, stopped_by)
+        solution = msgspec.structs.replace(solution, options=options, seconds=seconds)
+        if self._method.uses_seed and "seed" in arguments:
+            solution = msgspec.structs.replace(solution, seed=arguments["seed"])
+        solution = _judged(solution, self._bound(outcome), self._limitless_s)
+        if solution.saving_s is not None:
+            self._watch.tell(saving_s=solution.saving_s)
+        if solution.bound_saving_s is not None:
+            self._watch.tell(bound_saving_s=solution.bound_saving_s)
+        return solution
+
+    def _checked(self, outcome: Outcome, stopped_by: StoppedBy) -> Solution:
+        """What the evaluator says of the placement."""
+        placement = outcome.placement
+        meta = {**outcome.meta, "instance_sha256": self._instance.sha256}
+        value = None if placement is None else evaluate(self._instance, placement)
+        if value is not None and not value.feasible:
             meta["error"] = "the method returned a placement that exceeds a capacity"
-            placement, stopped_by = None, StoppedBy.ERROR
-    bound = outcome.bound_latency_s
-    if bound is not None and latency is not None:
-        # A valid bound is never above a placement's latency, beyond rounding.
-        bound = min(bound, latency)
-    status = Status.NONE if placement is None else Status.FEASIBLE
-    if status is Status.FEASIBLE and stopped_by in (StoppedBy.PROOF, StoppedBy.FINISHED):
-        assert latency is not None
-        if bound is not None and closes(latency, bound, empty):
-            status, stopped_by = Status.OPTIMAL, StoppedBy.PROOF
-        elif stopped_by is StoppedBy.PROOF:
+            placement = value = None
             stopped_by = StoppedBy.ERROR
-            meta["error"] = "the proof does not agree with the evaluator"
-    return Solution(
-        instance=instance.name,
-        method=method.name,
-        options=options,
-        seed=seed if method.uses_seed else None,
+        return Solution(
+            instance=self._instance.name,
+            method=self._method.name,
+            status=Status.NONE if value is None else Status.FEASIBLE,
+            stopped_by=stopped_by,
+            latency_s=None if value is None else value.latency_s,
+            latency_empty_s=self._empty_s,
+            saving_s=None if value is None else value.saving_s,
+            seconds=0.0,
+            placement=placement,
+            meta=meta,
+        )
+
+    def _bound(self, outcome: Outcome) -> float | None:
+        """Upper bound on the saving."""
+        known = [] if outcome.bound_saving_s is None else [outcome.bound_saving_s]
+        if outcome.bound_latency_s is not None:
+            # Room for the rounding of the difference.
+            known.append(self._empty_s - outcome.bound_latency_s + 4e-16 * self._empty_s)
+        return min(known, default=None)
+
+
+def _judged(solution: Solution, bound_saving_s: float | None, limitless: float) -> Solution:
+    """Add a bound on the saving, if it can be true, and say what it proves."""
+    saving, latency, empty = solution.saving_s, solution.latency_s, solution.latency_empty_s
+    status, stopped_by, error = solution.status, solution.stopped_by, None
+    if bound_saving_s is not None and math.isnan(bound_saving_s):
+        error, bound_saving_s = "the bound is not a number", None
+    if bound_saving_s == math.inf:
+        bound_saving_s = None
+    if bound_saving_s is not None and saving is not None:
+        if bound_saving_s < saving - ROUNDING * limitless - 1e-15 * empty:
+            error = "the bound says that less can be saved than the placement does"
+            bound_saving_s = None
+        else:
+            bound_saving_s = max(bound_saving_s, saving)
+            if stopped_by is not StoppedBy.ERROR and closes(saving, bound_saving_s, limitless):
+                status, stopped_by = Status.OPTIMAL, StoppedBy.PROOF
+    if stopped_by is StoppedBy.PROOF and status is Status.FEASIBLE and error is None:
+        error = "the proof does not agree with the evaluator"
+    meta = solution.meta
+    if error is not None:
+        status = Status.NONE if saving is None else Status.FEASIBLE
+        stopped_by, meta = StoppedBy.ERROR, meta | {"error": error}
+    bound = None
+    if bound_saving_s is not None:
+        bound_saving_s = max(min(bound_saving_s, limitless), saving or 0.0)
+        bound = max(0.0, empty - bound_saving_s)
+        bound = bound if latency is None else min(bound, latency)
+        meta = meta | {"bound_saving_s": bound_saving_s}
+    return msgspec.structs.replace(
+        solution,
         status=status,
         stopped_by=stopped_by,
-        latency_s=latency,
-        latency_empty_s=empty,
-        saving_s=saving,
         bound_latency_s=bound,
         gap=latency_gap(latency, bound),
-        seconds=seconds,
-        placement=placement,
         meta=meta,
     )

@@ -13,13 +13,7 @@ import argparse
 from dataclasses import replace
 
 import numpy as np
-from expertcache import bound
-from expertcache.instances.generate import generate
-from expertcache.instances.scenario import Scenario
-from expertcache.method import Limits
-from expertcache.problem.instance import Instance
-from expertcache.problem.instance_file import read_instance
-from expertcache.solver import solve
+from expertcache import Instance, Limits, Scenario, bound, generate, read_instance, solve
 
 _MIXTRAL = Scenario(servers=5, users=50)
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from expertcache.responses.layer_knapsack import Combine, layer_tree, split_capacity
+from expertcache.responses.layer_knapsack import split_capacity
 from expertcache.responses.maxplus import concave_any, concave_concave, direct
 from matplotlib.figure import Figure
 
@@ -73,7 +73,6 @@ def forms() -> list[tuple[str, list[int], list[float]]]:
 def capacities() -> tuple[list[int], list[float], list[float]]:
     """Time by bytes and by counts over the capacity."""
     rng = np.random.default_rng(1)
-    combine = Combine(layer_tree)
     rows = []
     for exponent in np.arange(2, 7.01, 0.5):
         capacity = int(10**exponent)
@@ -85,14 +84,14 @@ def capacities() -> tuple[list[int], list[float], list[float]]:
         for _ in SIZES:
             steps = rng.random((LAYERS, EXPERTS)) ** 2
             gains.append(np.column_stack([np.zeros(LAYERS), np.cumsum(steps, axis=1)]))
-        split = split_capacity(gains, sizes, capacity, combine)
+        split = split_capacity(gains, sizes, capacity)
         assert np.isclose(split.value, by_bytes(gains, sizes, capacity))
         repeats = 3 if capacity < 10**6 else 1
         rows.append(
             (
                 capacity,
                 seconds(lambda g=gains, s=sizes, c=capacity: by_bytes(g, s, c), repeats),
-                seconds(lambda g=gains, s=sizes, c=capacity: split_capacity(g, s, c, combine)),
+                seconds(lambda g=gains, s=sizes, c=capacity: split_capacity(g, s, c)),
             )
         )
     capacity, bytes_s, counts_s = zip(*rows, strict=True)

@@ -20,45 +20,33 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from exact_set import exact_set
-from expertcache.formulations.assignment import assignment_model
+from expertcache import Instance, Limits, assignment_model, coverage_model, generate, solve
 from expertcache.formulations.compiled import compiled
-from expertcache.formulations.coverage import coverage_model
-from expertcache.instances.generate import generate
 from expertcache.instances.suites import find_suite
-from expertcache.linear.coverage_program import coverage_lp
+from expertcache.linear.coverage_program import coverage_program
 from expertcache.linear.highs import LinearModel, run_highs
-from expertcache.method import Limits
 from expertcache.problem.evaluate import latency_empty_s
-from expertcache.problem.instance import Instance
 from expertcache.problem.terms import coverage_terms
-from expertcache.solver import solve
 from tqdm import tqdm
 
-#: The model without any help, and HiGHS' own defaults.
-_BARE: dict[str, Any] = {"shared": False, "partners": False, "profiles": False}
-_AS_IT_IS: dict[str, Any] = {
-    "climbs": 0,
-    "presolve": True,
-    "effort": 0.05,
-    "reliable": 8,
-}
+#: The model without any help, and HiGHS by itself.
+_BARE: dict[str, Any] = {"partners": False, "profiles": False}
+_BY_ITSELF: dict[str, Any] = {"start_orders": 0, "tuned": False}
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    "plain": _BARE | _AS_IT_IS,
-    "assignment": {"formulation": "assignment"} | _AS_IT_IS,
+    "plain": _BARE | _BY_ITSELF,
+    "assignment": {"formulation": "assignment"} | _BY_ITSELF,
     "default": {},
-    "rows only": _AS_IT_IS,
+    "rows only": _BY_ITSELF,
     "options only": _BARE,
-    "no shared": {"shared": False},
     "no partners": {"partners": False},
     "no profiles": {"profiles": False},
-    "no climb": {"climbs": 0},
-    "presolve": {"presolve": True},
-    "effort 0.05": {"effort": 0.05},
-    "reliable 8": {"reliable": 8},
+    "no start": {"start_orders": 0},
+    "not tuned": {"tuned": False},
 }
 
-#: The plain coverage model without Pyomo, by HiGHS' own defaults; and the method `exact`.
+#: The plain coverage model without Pyomo, by HiGHS' own defaults; and the method `exact`, perhaps
+#: with options: ``exact smoothing=0``.
 ARRAYS, EXACT = "arrays", "exact"
 
 
@@ -78,8 +66,10 @@ def run_variant(instance: Instance, variant: str, limit: float) -> Run:
         saving = 0.0 if result.values is None else -float(linear.cost @ result.values)
         return Run(result.stopped_by == "proof", saving, result.nodes)
     limits = Limits(time_s=limit)
-    if variant == EXACT:
-        solution = solve(instance, "exact", limits=limits)
+    name, *options = variant.split()
+    if name == EXACT:
+        given = dict(option.split("=") for option in options)
+        solution = solve(instance, "exact", limits=limits, options=given)
     else:
         solution = solve(instance, "milp", limits=limits, options=VARIANTS[variant])
     nodes = int(solution.meta.get("nodes", 0))
@@ -88,7 +78,7 @@ def run_variant(instance: Instance, variant: str, limit: float) -> Run:
 
 def arrays(instance: Instance) -> LinearModel:
     """Plain coverage model without Pyomo."""
-    return coverage_lp(instance, coverage_terms(instance)).linear
+    return coverage_program(instance, coverage_terms(instance)).linear
 
 
 def root_saving_s(instance: Instance, variant: str) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from expertcache.instances.scenario import Scenario
+from expertcache import Scenario
 
 
 class Case(NamedTuple):

@@ -12,12 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from expertcache.formulations.coverage import coverage_model
-from expertcache.instances.generate import generate
-from expertcache.instances.scenario import Scenario
-from expertcache.instances.suites import SUITES
-from expertcache.method import Limits
-from expertcache.solver import solve
+from expertcache import SUITES, Limits, Scenario, coverage_model, generate, solve
 from pyomo.contrib.solver.solvers.highs import Highs
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-from expertcache.guarantees import Facts
+from expertcache.guarantees import Structure
 from expertcache.instances.generate import generate
 from expertcache.instances.links import link_latencies
 from expertcache.instances.scenario import Scenario
@@ -122,9 +122,10 @@ def random_instances(count: int) -> None:
         assert found.bound_latency_s is not None
         shares.append(found.saving_s / best.saving_s)
         gaps.append((found.latency_empty_s - found.bound_latency_s) / best.saving_s - 1)
-        promises.append(a_priori(found, Facts(instance)).ratio)
+        promises.append(a_priori(found, Structure(instance)).ratio)
     print(
-        f"configuration, {len(shares)} instances with a saving: mean {np.mean(shares):.5f}, worst {min(shares):.5f}"
+        f"configuration, {len(shares)} instances with a saving: "
+        f"mean {np.mean(shares):.5f}, worst {min(shares):.5f}"
     )
     print(f"bound above the optimum: mean {np.mean(gaps):.4%}, worst {max(gaps):.4%}")
     print(f"promise: at least {min(promises):.4f}")

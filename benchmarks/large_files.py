@@ -16,10 +16,15 @@ import time
 from pathlib import Path
 
 import numpy as np
-from expertcache.problem.evaluate import evaluate
-from expertcache.problem.instance import Instance, Model, Requests
-from expertcache.problem.instance_file import read_instance, write_instance
-from expertcache.problem.placement import Placement
+from expertcache import (
+    Instance,
+    Model,
+    Placement,
+    Requests,
+    evaluate,
+    read_instance,
+    write_instance,
+)
 
 R, K, N, U, LAYERS, EXPERTS = 1_000_000, 8, 10, 100, 48, 128
 

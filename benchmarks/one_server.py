@@ -11,8 +11,7 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from expertcache.problem.instance import Instance, Model, Requests
-from expertcache.solver import solve
+from expertcache import Instance, Model, Requests, solve
 from tqdm import trange
 
 

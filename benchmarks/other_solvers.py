@@ -7,11 +7,11 @@
 OTHER is a virtual environment with numpy, scipy, pyscipopt and ortools; none of these two solvers
 is needed by the project, and HiGHS' and ortools' Python packages cannot be loaded in one process.
 
-- `scip`, `cp-sat`: the arrays of `coverage_lp`, without further rows, see `other_solver_worker`.
+- `scip`, `cp-sat`: the arrays of `coverage_program`, see `other_solver_worker`.
 - `cp-sat-lp`: the same with all clauses in CP-SAT's linear relaxation.
 - `plain`: `milp` with the same model, and HiGHS' own defaults.
 - `milp`: `milp` as it is.
-- `exact`: the method of that name, left out where the installed version does not have it.
+- `exact`: the method of that name.
 
 All with zero gap and one thread, one after the other on each instance. Seconds include building the
 model from the instance, the time limit too; `cpu` is processor time, `wall` what a clock shows. An
@@ -36,10 +36,7 @@ import numpy as np
 import pandas as pd
 from exact import VARIANTS, arrays, shifted_mean
 from exact_set import exact_set
-from expertcache.instances.generate import generate
-from expertcache.method import Limits
-from expertcache.problem.instance import Instance
-from expertcache.solver import METHODS, solve
+from expertcache import Instance, Limits, generate, solve
 from tqdm import tqdm
 
 WORKER = Path(__file__).with_name("other_solver_worker.py")
@@ -163,9 +160,7 @@ def main() -> None:
     arguments = parser.parse_args()
     groups = arguments.groups.split(",")
     cases = [case for case in exact_set() if case.group in groups][:: arguments.every]
-    solvers = [
-        name for name in arguments.solvers.split(",") if name in OTHERS or OURS[name][0] in METHODS
-    ]
+    solvers = arguments.solvers.split(",")
     limit, cells = arguments.time_limit, []
     with tempfile.TemporaryDirectory() as folder:
         for case in tqdm(cases, disable=None):

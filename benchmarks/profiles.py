@@ -17,11 +17,9 @@ import argparse
 import time
 
 import numpy as np
-from expertcache.instances.generate import generate
-from expertcache.instances.scenario import Scenario
+from expertcache import Scenario, generate, read_instance
 from expertcache.problem.demand import merged_demand
 from expertcache.problem.evaluate import latency_table_s
-from expertcache.problem.instance_file import read_instance
 from expertcache.responses.closure import concave_envelope
 from expertcache.responses.envelope_profile import envelope_profiles
 from expertcache.responses.profile import LayerTerms, layer_terms
@@ -31,8 +29,8 @@ ROUNDS = 100
 
 def balanced(terms: LayerTerms, count: int) -> np.ndarray:
     """Bound [E + 1] from balanced loads."""
-    inside = terms.experts >= 0
-    expert = np.where(inside, terms.experts, count)
+    expert = terms.experts
+    inside = expert < count
     rows = np.arange(len(expert))
 
     def loads(share: np.ndarray) -> np.ndarray:

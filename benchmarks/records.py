@@ -18,20 +18,20 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from expertcache import SUITES, Instance, Limits, Placement, Record, Suite, evaluate, records, solve
 from expertcache.instances.recipe import Gadgets, Generated
-from expertcache.instances.records import Record, records, stored_placement
-from expertcache.instances.suites import SUITES, Suite, find_suite
-from expertcache.method import Limits
-from expertcache.problem.evaluate import latency_empty_s
+from expertcache.instances.records import stored_placement
+from expertcache.instances.suites import find_suite
+from expertcache.problem.file_kind import FileKind
 from expertcache.problem.files import write_bytes
-from expertcache.problem.instance import Instance
 from expertcache.problem.instance_file import instance_bytes
-from expertcache.problem.placement import Placement
 from expertcache.problem.terms import coverage_terms
-from expertcache.solver import solve
 from tqdm import tqdm
 
 FOLDER = Path(__file__).parents[1] / "instances"
+
+_RECORDS_FILE = FileKind("table of records", b"suite,version,instance,")
+_PLACEMENT_FILE = FileKind("placement of a record", rb"\[(\[\d|\])")
 
 #: Terms beyond which the direct model is not tried.
 EXACT_TERMS = 30_000
@@ -85,7 +85,7 @@ def improve(
     if known is not None and known.sha256 == sha256:
         best = Best(instance, limit, known, stored_placement(instance))
     else:
-        empty = latency_empty_s(instance)
+        empty = evaluate(instance, Placement.empty()).latency_s
         named = (suite.name, suite.version, instance.name, sha256)
         record = Record(*named, "feasible", empty, -1.0, 0.0, "", "", "")
         best = Best(instance, limit, record)
@@ -108,7 +108,7 @@ def save(table: dict[str, Record]) -> None:
     fields = [field.name for field in dataclasses.fields(Record)]
     rows = [fields, *([str(getattr(record, name)) for name in fields] for record in ordered)]
     text = "".join(",".join(row) + "\n" for row in rows)
-    write_bytes(FOLDER / "records.csv", text.encode())
+    write_bytes(FOLDER / "records.csv", text.encode(), _RECORDS_FILE)
 
 
 def main() -> None:
@@ -131,7 +131,7 @@ def main() -> None:
             record, rows = task.result()
             table[record.instance] = record
             path = FOLDER / "placements" / f"{record.instance}.json.gz"
-            write_bytes(path, msgspec.json.encode(rows))
+            write_bytes(path, msgspec.json.encode(rows), _PLACEMENT_FILE)
             save(table)
             most = record.latency_s + record.saving_s - record.bound_latency_s
             share = record.saving_s / most if most > 0 else 1.0

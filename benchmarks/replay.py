@@ -13,11 +13,8 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from expertcache.instances.scenario import Scenario
-from expertcache.instances.trace import import_trace, read_trace
+from expertcache import Limits, Scenario, import_trace, read_trace, solve
 from expertcache.instances.trace_split import split_trace
-from expertcache.method import Limits
-from expertcache.solver import solve
 from expertcache.studies.replay import replay
 
 SEED, TEST_SHARE = 1, 0.2

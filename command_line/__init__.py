@@ -1,1 +1,11 @@
-"""The command line."""
+"""The command line: what can be said, and what is then done.
+
+In reading order:
+
+- `parser`: the list of commands, and `main`, which runs one and turns bad input into one line.
+- `options`: the options of each command; `scenario_options`: those that a scenario declares.
+- `instances`: the commands `generate` and `import`; `suites`: `suite`.
+- `solving`: `solve`, `bound`, `evaluate`, `export` and `methods`.
+- `studies`: `study`, `replay` and `draw`.
+- `words`: what the words of an option stand for; `output`: printing.
+"""

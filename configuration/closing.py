@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from ..linear.capacity_row import knapsack_weights
-from ..linear.coverage_program import coverage_lp
+from ..linear.capacity_row import capacity_weights
+from ..linear.coverage_program import coverage_program
 from ..linear.highs import HighsResult, LinearModel, run_highs
 from ..method import Limits
 from ..problem.instance import BoolArray, FloatArray, Instance, IntArray
@@ -91,7 +91,7 @@ def close_sets(
     holds = sets.holds[number]
     rows, rooms, exact = [], [], True
     for n, capacity in enumerate(instance.capacity_bytes.tolist()):
-        weight, room, same = knapsack_weights(instance.item_bytes, int(capacity))
+        weight, room, same = capacity_weights(instance.item_bytes, int(capacity))
         rows.append(holds[:, n] * weight[item])
         rooms.append(room)
         exact = exact and same
@@ -151,7 +151,7 @@ def close_pairs(
     seed: int,
 ) -> Closed:
     """Solve the covering model over the open pairs."""
-    model = coverage_lp(instance, terms, free=open_, fixed=held)
+    model = coverage_program(instance, terms, free=open_, fixed=held)
     base = terms.saving_s(held)
     result = run_highs(
         model.linear, limits=limits, seed=seed, start=model.start(known), options=_OPTIONS

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ..guarantees import Facts, Guarantee
+from ..guarantees import Guarantee, Structure
 from ..heuristics.greedy import greedy, only_for_one_expert
 from ..heuristics.successive import successive
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.errors import UnsupportedError
-from ..problem.evaluate import latency_empty_s
 from ..problem.instance import Instance
 from ..problem.placement import Placement
 from ..problem.solution import Solution, StoppedBy
@@ -54,8 +53,8 @@ def configuration(
     return Outcome(
         Placement.of(instance, search.cached),
         StoppedBy.FINISHED if converged else StoppedBy.TIME,
-        max(0.0, latency_empty_s(instance) - search.bound_s),
-        search.meta,
+        meta=search.meta,
+        bound_saving_s=search.bound_s,
     )
 
 
@@ -65,19 +64,18 @@ def bound(instance: Instance, *, limits: Limits) -> Outcome:
         raise UnsupportedError(f"configuration: {reason}")
     found = configuration(instance, limits=limits, seed=0)
     done = found.stopped_by is StoppedBy.FINISHED
-    return Outcome(
-        None, StoppedBy.PROOF if done else found.stopped_by, found.bound_latency_s, found.meta
-    )
+    stopped_by = StoppedBy.PROOF if done else found.stopped_by
+    return Outcome(None, stopped_by, meta=found.meta, bound_saving_s=found.bound_saving_s)
 
 
 def _starts(instance: Instance, deadline: Deadline) -> Iterator[Placement]:
     for method in (greedy, successive):
-        placement = method(instance, limits=Limits(time_s=deadline.remaining_s()), seed=0).placement
+        placement = method(instance, limits=deadline.limits(), seed=0).placement
         assert placement is not None
         yield placement
 
 
-def guarantee(facts: Facts, solution: Solution) -> Guarantee:
+def guarantee(structure: Structure, solution: Solution) -> Guarantee:
     """1 - 1/e of the optimum.
 
     Rounding keeps 1 - 1/e of the linear program's value at the mean of the servers' answers, and

@@ -15,13 +15,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from ..linear.rounding import gamma
 from ..problem.instance import BoolArray, FloatArray, Instance
 from .covering import Covering
 from .knapsacks import Knapsacks
 from .server_sets import ServerSets
-
-#: Room for the rounding of the sums in a bound, as a share of all weights.
-_ROUNDING = 1e-12
 
 
 class Value(NamedTuple):
@@ -66,12 +64,13 @@ class TermPrices:
         self._knapsacks = knapsacks
         self.upper = covering.weight_s
         self.scale = covering.weight_s
-        self._margin = _ROUNDING * float(covering.weight_s.sum())
+        self._margin = _Margin(covering)
 
     def __call__(self, prices: FloatArray) -> Value:
         """Bound, subgradient and answers."""
         packed = self._knapsacks.best(self._covering.by_pair(prices))
-        bound = float((self.upper - prices).sum() + packed.value.sum()) + self._margin
+        worth = float(packed.value.sum())
+        bound = float((self.upper - prices).sum()) + worth + self._margin(worth)
         copies = self._covering.copies(packed.chosen.astype(np.float64))
         return Value(bound, copies - 1.0, packed.chosen)
 
@@ -92,15 +91,16 @@ class PairPrices:
         self._rows = np.arange(covering.items)
         self.upper = np.full(covering.shape, np.inf)
         self.scale = scale
-        self._margin = _ROUNDING * float(covering.weight_s.sum())
+        self._margin = _Margin(covering)
 
     def __call__(self, prices: FloatArray) -> Value:
         """Bound, subgradient and answers."""
         packed = self._knapsacks.best(prices)
         net = self._sets.net_s(prices)
         best = net.argmax(axis=1)
-        bound = float(packed.value.sum() + net[self._rows, best].sum()) + self._margin
         wanted = self._sets.holds[best].T
+        worth, cost = float(packed.value.sum()), float((prices * wanted).sum())
+        bound = worth + float(net[self._rows, best].sum()) + self._margin(worth + cost)
         return Value(bound, packed.chosen - wanted, packed.chosen)
 
 
@@ -119,13 +119,27 @@ class BytePrices:
         self.upper = np.full(covering.servers, np.inf)
         # Servers with the least room have the highest prices.
         self.scale = 1.0 / np.maximum(self._room, 1.0) ** 2
-        self._margin = _ROUNDING * float(covering.weight_s.sum())
+        self._margin = _Margin(covering)
 
     def __call__(self, prices: FloatArray) -> Value:
         """Bound, subgradient and answers."""
         net = self._sets.saving_s - self._size[:, None] * (self._sets.holds @ prices)
         best = net.argmax(axis=1)
-        bound = float(net[self._rows, best].sum() + prices @ self._room)
-        bound += self._margin + _ROUNDING * float(prices @ self._room)
         holds = self._sets.holds[best]
-        return Value(bound, self._room - self._size @ holds, holds.T > 0.5)
+        used = self._size @ holds
+        worth, cost = float(prices @ self._room), float(prices @ used)
+        bound = worth + float(net[self._rows, best].sum()) + self._margin(worth + cost)
+        return Value(bound, self._room - used, holds.T > 0.5)
+
+
+class _Margin:
+    """Room for the rounding of the sums in a bound."""
+
+    def __init__(self, covering: Covering) -> None:
+        # No number goes through more additions than there are terms and pairs.
+        self._share = gamma(2 * (len(covering.item) + covering.servers * covering.items) + 100)
+        self._weight_s = float(covering.weight_s.sum())
+
+    def __call__(self, prices_s: float) -> float:
+        """Room where the prices that enter sum to so much."""
+        return self._share * (self._weight_s + prices_s)

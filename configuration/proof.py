@@ -85,7 +85,6 @@ def prove(
             if converged and last:
                 break
         rounds, sets, nodes = _GROWTH * rounds, _GROWTH * sets, _GROWTH * nodes
-    bound_latency = max(0.0, empty_s - search.bound_s)
     if search.proved:
         stopped_by = StoppedBy.PROOF
     elif _near(search, empty_s, limits.gap):
@@ -95,7 +94,8 @@ def prove(
     elif stopped_by is StoppedBy.PROOF:
         # Of a part.
         stopped_by = StoppedBy.FINISHED
-    return Outcome(Placement.of(instance, search.cached), stopped_by, bound_latency, search.meta)
+    placement = Placement.of(instance, search.cached)
+    return Outcome(placement, stopped_by, meta=search.meta, bound_saving_s=search.bound_s)
 
 
 def _near(search: Search, empty_s: float, gap: float) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -83,6 +82,7 @@ class Search:
         saving, cached = climbed(self._covering, self._knapsacks, cached, self._deadline)
         if saving > self.saving_s:
             self.saving_s, self.cached = saving, cached
+            self._deadline.watch.tell(saving)
 
     def round(self, fractions: FloatArray) -> float:
         """Round fractions [N, I], server by server in two orders; the best saving known."""
@@ -130,6 +130,7 @@ class Search:
         self.meta["rounds"] += found.rounds
         self._cost_bound_s = found.bound_s
         self.bound_s = min(self.bound_s, found.bound_s)
+        self._deadline.watch.tell(self.saving_s, self.bound_s)
         self.round(found.mean)
         return found
 
@@ -151,7 +152,7 @@ class Search:
             Sets of servers, over all experts, to choose from: the best ones if there are more.
         """
         gap = self._cost_bound_s - self.saving_s
-        limits = dataclasses.replace(limits, time_s=self._deadline.remaining_s())
+        limits = self._deadline.limits(nodes=limits.nodes, threads=limits.threads)
         if self._sets is not None:
             chosen = candidates(self._sets, self._cost, gap, most)
             closed = close_sets(self._instance, self._sets, chosen, self.cached, limits, seed)
@@ -168,4 +169,5 @@ class Search:
         if closed.cached is not None:
             self.take(within_capacities(self._instance, closed.cached))
         self.bound_s = min(self.bound_s, max(closed.bound_s, beyond, self.saving_s))
+        self._deadline.watch.tell(self.saving_s, self.bound_s)
         return closed.result.stopped_by

@@ -8,15 +8,13 @@ from ..configuration.proof import prove
 from ..formulations.milp import milp
 from ..heuristics.successive import guarantee
 from ..method import Limits, Method, Outcome
-from ..problem.errors import UnsupportedError
-from ..problem.evaluate import evaluate, latency_empty_s
+from ..problem.errors import InputError, UnsupportedError
+from ..problem.evaluate import evaluate, limitless_saving_s
 from ..problem.instance import Instance
 from ..problem.placement import Placement
 from ..problem.solution import StoppedBy, closes
+from .parameters import DEFAULTS, Parameters
 from .price_and_round import price_and_round
-
-#: Share of the time limit that the decomposition may take.
-_DECOMPOSITION_SHARE = 0.8
 
 
 def exact(
@@ -25,7 +23,8 @@ def exact(
     limits: Limits,
     seed: int,
     start: Placement | None = None,
-    progress: bool = False,
+    decomposition_share: float = 0.8,
+    parameters: Parameters = DEFAULTS,
 ) -> Outcome:
     """Prove the optimum.
 
@@ -40,18 +39,24 @@ def exact(
         Nodes count for HiGHS only.
     seed : int
     start : Placement, optional
-    progress : bool
-        Show progress on stderr if that is a terminal.
+    decomposition_share : float
+        Share of the time limit that the decomposition may take, 0 to 1.
+    parameters : Parameters
+        Of the decomposition.
     """
+    if not 0 <= decomposition_share <= 1:
+        raise InputError(
+            f"exact: option decomposition_share: must be 0 to 1, got {decomposition_share}"
+        )
     if instance.top_k == 1:
         return prove(instance, limits=limits, seed=seed, start=start)
     deadline = limits.deadline()
-    part = dataclasses.replace(limits, time_s=deadline.part(_DECOMPOSITION_SHARE).remaining_s())
-    first = price_and_round(instance, limits=part, seed=seed, start=start, progress=progress)
+    part = dataclasses.replace(limits, time_s=deadline.part(decomposition_share).remaining_s())
+    first = price_and_round(instance, limits=part, seed=seed, start=start, parameters=parameters)
     assert first.placement is not None
-    assert first.bound_latency_s is not None
-    latency = evaluate(instance, first.placement).latency_s
-    proved = closes(latency, first.bound_latency_s, latency_empty_s(instance))
+    assert first.bound_saving_s is not None
+    saving = evaluate(instance, first.placement).saving_s
+    proved = closes(saving, first.bound_saving_s, limitless_saving_s(instance))
     if proved or first.stopped_by is StoppedBy.GAP or deadline.passed():
         return first
     rest = dataclasses.replace(limits, time_s=deadline.remaining_s())
@@ -60,11 +65,13 @@ def exact(
     except UnsupportedError:
         # Too large to be written down.
         return first
-    placement = second.placement
-    if placement is None or evaluate(instance, placement).latency_s > latency:
+    placement, bound = second.placement, first.bound_saving_s
+    if placement is None or evaluate(instance, placement).saving_s < saving:
         placement = first.placement
-    bounds = [first.bound_latency_s, second.bound_latency_s or 0.0]
-    return Outcome(placement, second.stopped_by, max(bounds), {**first.meta, **second.meta})
+    if second.bound_saving_s is not None:
+        bound = min(bound, second.bound_saving_s)
+    meta = {**first.meta, **second.meta}
+    return Outcome(placement, second.stopped_by, meta=meta, bound_saving_s=bound)
 
 
 METHOD = Method(

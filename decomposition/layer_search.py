@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from operator import attrgetter
+from typing import NamedTuple, Self
 
 import numpy as np
 
-from ..problem.arrays import sums
 from ..problem.instance import BoolArray, FloatArray, IntArray
 from ..problem.layers import Layer
 from ..problem.terms import Terms
 from ..responses.closure import best_set
+from ..responses.subset_sums import subset_sums
+from .parameters import Parameters
 
-#: Most experts for which the gains of all their sets are kept in tables.
-_TABLE_EXPERTS = 12
 
-#: Rounds of best responses from one start.
-_ROUNDS = 6
+class Valued(NamedTuple):
+    """A placement [N, E] of a layer, and what it is worth: its gain minus its price in seconds."""
+
+    cached: BoolArray
+    worth_s: float
+
+    @classmethod
+    def of(cls, layer: Layer, prices: FloatArray, cached: BoolArray) -> Self:
+        """Value a placement at the prices [N] of one expert on each server."""
+        return cls(cached, layer.gain_s(cached) - float(prices @ cached.sum(axis=1)))
 
 
 class LayerSearch:
@@ -29,13 +38,14 @@ class LayerSearch:
     Parameters
     ----------
     layer : Layer
+    parameters : Parameters
     """
 
-    def __init__(self, layer: Layer) -> None:
-        self.layer = layer
+    def __init__(self, layer: Layer, parameters: Parameters) -> None:
+        self.layer, self.parameters = layer, parameters
 
-    def search(self, prices: FloatArray, starts: Sequence[BoolArray]) -> list[BoolArray]:
-        """Placements [N, E] in which no change of a single server helps, best first.
+    def search(self, prices: FloatArray, starts: Sequence[BoolArray]) -> Valued:
+        """Find the best placement [N, E] in which no change of a single server helps.
 
         Parameters
         ----------
@@ -44,21 +54,21 @@ class LayerSearch:
         starts : sequence of bool arrays [N, E]
             Further starts, best first.
         """
-        N, E = self.layer.servers, self.layer.experts
-        if E > _TABLE_EXPERTS:
-            begin = [*starts[:1], np.zeros((N, E), dtype=np.bool_)]
-            found = [self._climb(prices, start.copy()) for start in begin]
+        if self.layer.experts > self.parameters.table_experts:
+            nothing = np.zeros((self.layer.servers, self.layer.experts), dtype=np.bool_)
+            begin = [*starts[:1], nothing]
+            found = [self._ascend(prices, start.copy()) for start in begin]
         else:
-            found = self._climb_all(prices, starts)
-        value = [self.layer.gain_s(x) - float(prices @ x.sum(axis=1)) for x in found]
-        return [found[k] for k in np.argsort(-np.array(value), kind="stable").tolist()]
+            found = self._ascend_all(prices, starts)
+        valued = [Valued.of(self.layer, prices, cached) for cached in found]
+        return max(valued, key=attrgetter("worth_s"))
 
     @cached_property
     def _table(self) -> FloatArray:
         return gain_tables(self.layer.terms)
 
-    def _climb_all(self, prices: FloatArray, starts: Sequence[BoolArray]) -> list[BoolArray]:
-        """Climb from all starts at once; experts of a server are bits of a number."""
+    def _ascend_all(self, prices: FloatArray, starts: Sequence[BoolArray]) -> list[BoolArray]:
+        """Ascend from all starts at once; experts of a server are bits of a number."""
         N, E = self.layer.servers, self.layer.experts
         full = (1 << E) - 1
         alone = np.where(np.eye(N, dtype=np.bool_), full, 0)
@@ -68,7 +78,7 @@ class LayerSearch:
         # Each start in two orders of the servers.
         forth, back = held, held.copy()
         for held, order in ((forth, range(N)), (back, range(N)[::-1])):
-            for _ in range(_ROUNDS):
+            for _ in range(self.parameters.response_rounds):
                 before = held.copy()
                 for n in order:
                     held[:, n] = self._respond(prices[n], held, n)
@@ -92,11 +102,11 @@ class LayerSearch:
         best: IntArray = value.argmax(axis=1)
         return best
 
-    def _climb(self, prices: FloatArray, cached: BoolArray) -> BoolArray:
-        """Climb from one start, each response by a minimum cut."""
+    def _ascend(self, prices: FloatArray, cached: BoolArray) -> BoolArray:
+        """Ascend from one start, each response by a minimum cut."""
         terms, E = self.layer.terms, self.layer.experts
         near = np.ones((len(terms.server_sets), E + 1), dtype=np.bool_)
-        for _ in range(_ROUNDS):
+        for _ in range(self.parameters.response_rounds):
             before = cached.copy()
             for n in range(self.layer.servers):
                 own = cached[n].copy()
@@ -106,7 +116,7 @@ class LayerSearch:
                 members = terms.expert_sets[terms.expert_set[mine]]
                 lacks = ~near[terms.server_set[mine, None], members]
                 open_ = lacks.any(axis=1)
-                experts = np.where(lacks, members, -1)[open_].astype(np.int64)
+                experts = np.where(lacks, members, E)[open_].astype(np.int64)
                 best = best_set(experts, terms.weight_s[mine[open_]], E, float(prices[n]))
                 cached[n] = best if best.sum() <= self.layer.most[n] else own
             if np.array_equal(cached, before):
@@ -116,12 +126,7 @@ class LayerSearch:
 
 def gain_tables(terms: Terms) -> FloatArray:
     """Gain of each server set's terms from each set of experts, as bits; [G, 2**E]."""
-    E = terms.items
-    inside = terms.expert_sets < E
-    bits = np.where(inside, np.left_shift(1, np.where(inside, terms.expert_sets, 0)), 0)
-    cell = (terms.server_set << E) + np.bitwise_or.reduce(bits, axis=1)[terms.expert_set]
-    table = sums(cell, terms.weight_s, len(terms.server_sets) << E)
-    for bit in range(E):
-        halves = table.reshape(-1, 2, 1 << bit)
-        halves[:, 1] += halves[:, 0]
-    return table.reshape(-1, 1 << E)
+    members = terms.expert_sets[terms.expert_set]
+    return subset_sums(
+        terms.server_set, members, terms.weight_s, len(terms.server_sets), terms.items
+    )

@@ -1,4 +1,4 @@
-"""All good placements of one layer at given prices, by branch and bound over its experts."""
+"""The good columns of one layer at given prices, by branch and bound over its experts."""
 
 from __future__ import annotations
 
@@ -7,110 +7,115 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..linear.rounding import gamma
 from ..method import Deadline
 from ..problem.arrays import least_of_each, sums
 from ..problem.instance import BoolArray, FloatArray, IntArray
 from ..problem.layers import Layer
 from .layer_search import gain_tables
+from .parameters import Parameters
+from .relaxation import Duals
+from .residues import Residues
 
-#: Largest layer, and most numbers in its tables (64 MB): the gain of each set of experts for each
-#: server set.
-_EXPERTS, _SERVERS, _NUMBERS = 16, 10, 2**23
-
-#: Most nodes, a few seconds; placements to hand back; nodes that are made at once.
-_NODES, _PLACEMENTS, _BLOCK = 2e9, 50_000, 2**19
-
-#: Room for rounding, as a share of all that a layer can gain or cost.
-_ROUNDING = 1e-13
+#: Nodes that are made at once.
+_BLOCK = 2**19
 
 
-class Good(NamedTuple):
-    """Placements of a layer, the best for each number of experts on the servers.
+class Columns(NamedTuple):
+    """Columns of a layer, the best for each number of experts on the servers.
 
     Attributes
     ----------
     counts : int array [J, N]
-    value_s : float array [J]
+        Experts on each server.
+    worth_s : float array [J]
         Gain minus price, in seconds.
-    chosen : int array [J, E]
+    holders : int array [J, E]
         The servers of each expert, as bits.
     """
 
     counts: IntArray
-    value_s: FloatArray
-    chosen: IntArray
+    worth_s: FloatArray
+    holders: IntArray
 
-    @staticmethod
-    def join(parts: Sequence[Good]) -> Good:
-        """All placements of all parts, the best of each number of experts."""
-        good = Good(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-        key = good.counts @ (good.chosen.shape[1] + 1) ** np.arange(good.counts.shape[1])
-        kept = least_of_each(key, -good.value_s)
-        return Good(good.counts[kept], good.value_s[kept], good.chosen[kept])
+    @classmethod
+    def merged(cls, parts: Sequence[Columns]) -> Columns:
+        """All columns of all parts, the best for each number of experts."""
+        every = cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        key = every.counts @ (every.holders.shape[1] + 1) ** np.arange(every.counts.shape[1])
+        kept = least_of_each(key, -every.worth_s)
+        return cls(every.counts[kept], every.worth_s[kept], every.holders[kept])
 
     def cached(self, number: int) -> BoolArray:
-        """One of the placements; [N, E]."""
+        """One of the columns as a placement [N, E]."""
         bits = np.arange(self.counts.shape[1])[:, None]
-        placed: BoolArray = (self.chosen[number] >> bits) & 1 == 1
+        placed: BoolArray = (self.holders[number] >> bits) & 1 == 1
         return placed
 
 
-class Beyond(NamedTuple):
-    """What the value of a placement with ``k[n]`` experts on the servers must exceed `least_s` by.
+class Threshold(NamedTuple):
+    """What a column must be worth.
 
     Attributes
     ----------
-    step, modulus : int array [N]
-    value_s : float array [modulus[0], modulus[1], ...]
-        At ``step * k % modulus``, >= 0, perhaps infinite.
+    least_s : float
+    more_s : Residues, optional
+        What is added to that, >= 0, perhaps infinite.
     """
 
-    step: IntArray
-    modulus: IntArray
-    value_s: FloatArray
-
-    def partial(self, experts: int) -> list[FloatArray]:
-        """The same by how many experts there are already, with 0 to `experts` still to come."""
-        tables = [self.value_s]
-        for _ in range(experts):
-            table = tables[-1]
-            for axis, step in enumerate(self.step.tolist()):
-                table = np.minimum(table, np.roll(table, -step, axis=axis))
-            tables.append(table)
-        return tables
+    least_s: float
+    more_s: Residues | None = None
 
 
-def small_enough(layer: Layer) -> bool:
-    """Whether `good_placements` can say anything about a layer."""
-    if layer.experts > _EXPERTS or layer.servers > _SERVERS:
+class _Nodes(NamedTuple):
+    """Nodes of the tree at the same depth.
+
+    Attributes
+    ----------
+    covered : int array [B, G]
+        The decided experts that some server of each set holds, as bits in their order.
+    paid_s : float array [B]
+        The raised prices of what is held.
+    counts : int array [B, N]
+    holders : int array [B, E]
+    """
+
+    covered: IntArray
+    paid_s: FloatArray
+    counts: IntArray
+    holders: IntArray
+
+
+def small_enough(layer: Layer, parameters: Parameters) -> bool:
+    """Whether `enumerate_columns` can say anything about a layer."""
+    if layer.experts > parameters.tree_experts or layer.servers > parameters.tree_servers:
         return False
-    return len(layer.terms.server_sets) << layer.experts <= _NUMBERS
+    return len(layer.terms.server_sets) << layer.experts <= parameters.tree_numbers
 
 
-def good_placements(
+def enumerate_columns(
     layer: Layer,
     prices: FloatArray,
-    multipliers: FloatArray,
-    room_prices: FloatArray,
-    least_s: float,
+    duals: Duals,
+    threshold: Threshold,
     deadline: Deadline,
-    beyond: Beyond | None = None,
+    parameters: Parameters,
     *,
     best_only: bool = False,
-) -> Good | None:
-    """Find the placements of a layer whose gain minus price is at least `least_s`.
+) -> Columns | None:
+    """Find the columns of a layer whose gain minus price reaches a threshold.
 
     Branch and bound in which a node decides which servers hold the next expert. Let F_g(C) be what
     the requests of server set g gain if its servers hold the experts C together, T_e the servers
-    that hold expert e, and p(T) their prices. With any multipliers ``mu[g, e] >= 0`` no placement's
-    gain minus price is larger than ::
+    that hold expert e, and p(T) their prices. With any multipliers ``mu[g, e] >= 0`` (`Duals.near`)
+    no placement's gain minus price is larger than ::
 
         sum_g max_C (F_g(C) - mu_g(C)) + sum_e max_T (sum_g mu[g, e] * [T meets g] - p(T))
 
     Where experts are decided, the maxima are over what is left; those over C are tables over the
     decided part of C, so a node costs one number for each server set. Where not all experts fit on
-    a server, a price ``nu[n] >= 0`` is added to p, and ``nu * room`` to the bound. With the linear
-    relaxation's duals the bound is that of the relaxation or better.
+    a server, a price ``nu[n] >= 0`` (`Duals.room`) is added to p, and ``nu * room`` to the bound.
+    With the linear relaxation's duals the bound is that of the relaxation or better.
 
     Parameters
     ----------
@@ -118,49 +123,46 @@ def good_placements(
         For which `small_enough` holds.
     prices : float array [N]
         Of one expert on each server, in seconds, >= 0.
-    multipliers : float array [G, E]
-        Mu, >= 0: any are valid.
-    room_prices : float array [N]
-        Nu, >= 0: any are valid.
-    least_s : float
+    duals : Duals
+    threshold : Threshold
     deadline : Deadline
-    beyond : Beyond, optional
-        How much more it must be for some counts.
+    parameters : Parameters
     best_only : bool
         Find the best of them, and perhaps others.
 
     Returns
     -------
-    Good or None
+    Columns or None
         None if there are too many, or time was over.
     """
-    search = _Search(layer, prices, multipliers, room_prices, least_s, deadline, beyond, best_only)
-    return search.run()
+    return _Tree(layer, prices, duals, threshold, deadline, parameters, best_only).run()
 
 
-class _Search:
+class _Tree:
     """One run, depth first in blocks."""
 
     def __init__(
         self,
         layer: Layer,
         prices: FloatArray,
-        multipliers: FloatArray,
-        room_prices: FloatArray,
-        least: float,
+        duals: Duals,
+        threshold: Threshold,
         deadline: Deadline,
-        beyond: Beyond | None,
+        parameters: Parameters,
         best_only: bool,
     ) -> None:
         terms, N, E = layer.terms, layer.servers, layer.experts
         self._layer, self._deadline, self._best_only = layer, deadline, best_only
-        self._beyond = beyond
-        self._open = [] if beyond is None else beyond.partial(E)
-        raised = prices + room_prices
+        self._parameters = parameters
+        #: What is added to the threshold at least, by how many experts are open.
+        self._more = [] if threshold.more_s is None else threshold.more_s.with_more(E)
+        raised = prices + duals.room
         #: What a bound below must reach: these are without nu * room.
-        self._room_prices, self._offset = room_prices, float(room_prices @ layer.most)
-        total = float(terms.weight_s.sum()) + E * float(raised.sum())
-        self._least = least - _ROUNDING * total - self._offset
+        self._room_prices, self._offset = duals.room, float(duals.room @ layer.most)
+        # Room for the rounding of a bound: sums over server sets, over experts, and in tables.
+        total = float(terms.weight_s.sum() + duals.near.sum() + E * raised.sum())
+        self._rounding = total * gamma(2 * (len(terms.server_sets) + N) + 4 * E + 8)
+        self._least = threshold.least_s - self._rounding - self._offset
         asked = np.zeros((len(terms.server_sets), E + 1), dtype=np.bool_)
         asked[terms.server_set[:, None], terms.expert_sets[terms.expert_set]] = True
         bits = np.arange(N)
@@ -179,19 +181,20 @@ class _Search:
             stake += sums(column, terms.weight_s, E + 1)
         self._order = np.argsort(-stake[:-1], kind="stable").tolist()
         best = [
-            (self._meets[e] @ multipliers[:, e] - self._cost[e]).max() for e in self._order[::-1]
+            (self._meets[e] @ duals.near[:, e] - self._cost[e]).max() for e in self._order[::-1]
         ]
         self._rest = np.append(np.cumsum(best)[::-1], 0.0)
-        self._most = self._partial(gain_tables(terms), multipliers)
+        self._most = self._partial(gain_tables(terms), duals.near)
         self._nodes = self._unmerged = 0
         nothing = np.zeros((0, N), np.int64), np.zeros(0), np.zeros((0, E), np.int64)
-        self._found = [Good(*nothing)]
+        self._found = [Columns(*nothing)]
 
-    def run(self) -> Good | None:
-        N, E = self._layer.servers, self._layer.experts
-        root = np.zeros((1, len(self._most[0])), dtype=np.int64)
-        begin = np.zeros((1, N), dtype=np.int64), np.zeros((1, E), dtype=np.int64)
-        return Good.join(self._found) if self._extend(0, root, np.zeros(1), *begin) else None
+    def run(self) -> Columns | None:
+        G, N, E = len(self._most[0]), self._layer.servers, self._layer.experts
+        sizes = (1, G), 1, (1, N), (1, E)
+        covered, paid, counts, holders = (np.zeros(size, dtype=np.int64) for size in sizes)
+        root = _Nodes(covered, paid.astype(np.float64), counts, holders)
+        return Columns.merged(self._found) if self._extend(0, root) else None
 
     def _partial(self, tables: FloatArray, multipliers: FloatArray) -> list[FloatArray]:
         """For each depth j, the most of F_g - mu_g over what the first j experts leave open."""
@@ -206,52 +209,70 @@ class _Search:
             most.append(np.maximum(halves[:, 0], halves[:, 1] - extra))
         return most[::-1]
 
-    def _extend(
-        self, j: int, covered: IntArray, paid: FloatArray, counts: IntArray, chosen: IntArray
-    ) -> bool:
+    def _extend(self, j: int, nodes: _Nodes) -> bool:
         """Decide the j-th expert for a block of nodes; whether all was looked at."""
-        e = self._order[j]
-        most, each = self._most[j + 1], np.arange(covered.shape[1])
-        without, gained = most[each, covered], most[each, covered | (1 << j)]
-        bound = (gained - without) @ self._meets[e].T.astype(np.float64)
-        bound += (without.sum(axis=1) + self._rest[j + 1] - paid)[:, None] - self._cost[e]
+        bound = self._bounds(j, nodes)
         self._nodes += bound.size
-        if self._nodes > _NODES or self._deadline.passed():
+        if self._nodes > self._parameters.tree_nodes or self._deadline.passed():
             return False
         node, pick = np.nonzero(bound >= self._least)
-        held = counts[node] + self._counts[e][pick]
-        fits = (held <= self._layer.most).all(axis=1)
-        if self._beyond is not None:
-            more = self._open[self._layer.experts - j - 1]
-            place = tuple((held * self._beyond.step % self._beyond.modulus).T)
-            fits &= bound[node, pick] >= self._least + more[place]
-        node, pick, held = node[fits], pick[fits], held[fits]
+        bound = bound[node, pick]
+        counts = nodes.counts[node] + self._counts[self._order[j]][pick]
+        kept = (counts <= self._layer.most).all(axis=1)
+        if self._more:
+            kept &= bound >= self._least + self._more[self._layer.experts - j - 1].at(counts)
+        kept = np.flatnonzero(kept)
         if self._best_only:
-            first_best = np.argsort(-bound[node, pick], kind="stable")
-            node, pick, held = node[first_best], pick[first_best], held[first_best]
+            kept = kept[np.argsort(-bound[kept], kind="stable")]
         last = j + 1 == self._layer.experts
-        step = len(node) if last else max(1, _BLOCK // len(self._holders[self._order[j + 1]]))
-        for first in range(0, len(node), max(step, 1)):
-            n, t = node[first : first + step], pick[first : first + step]
-            now = held[first : first + step]
-            placed = chosen[n]
-            placed[:, e] = self._holders[e][t]
+        step = len(kept) if last else _BLOCK // len(self._holders[self._order[j + 1]])
+        for first in range(0, len(kept), max(step, 1)):
+            block = kept[first : first + max(step, 1)]
             if last:
-                value = bound[n, t] + now @ self._room_prices
-                good = value >= self._least + self._offset
-                if self._best_only and good.any():
-                    self._least = max(self._least, float(value.max()) - self._offset)
-                self._found.append(Good(now[good], value[good], placed[good]))
-                self._unmerged += len(n)
-                if self._unmerged > 2 * _PLACEMENTS:
-                    self._found, self._unmerged = [Good.join(self._found)], 0
-                    if len(self._found[0].value_s) > _PLACEMENTS:
-                        return False
-            elif (still := bound[n, t] >= self._least).any():
-                n, t, now, placed = n[still], t[still], now[still], placed[still]
-                met = covered[n] | (self._meets[e][t].astype(np.int64) << j)
-                if not self._extend(j + 1, met, paid[n] + self._cost[e][t], now, placed):
-                    return False
+                done = self._collect(nodes, node[block], pick[block], counts[block], bound[block])
+            else:
+                # The best column may have become better since.
+                block = block[bound[block] >= self._least]
+                done = len(block) == 0 or self._extend(
+                    j + 1, self._child(j, nodes, node[block], pick[block], counts[block])
+                )
+            if not done:
+                return False
+        return True
+
+    def _bounds(self, j: int, nodes: _Nodes) -> FloatArray:
+        """Bound of each node [B] with each choice of servers [T] for the j-th expert."""
+        e = self._order[j]
+        most, each = self._most[j + 1], np.arange(nodes.covered.shape[1])
+        without, gained = most[each, nodes.covered], most[each, nodes.covered | (1 << j)]
+        bound: FloatArray = (gained - without) @ self._meets[e].T.astype(np.float64)
+        bound += (without.sum(axis=1) + self._rest[j + 1] - nodes.paid_s)[:, None] - self._cost[e]
+        return bound
+
+    def _child(
+        self, j: int, nodes: _Nodes, node: IntArray, pick: IntArray, counts: IntArray
+    ) -> _Nodes:
+        """Nodes in which the picked servers hold the j-th expert."""
+        e = self._order[j]
+        covered = nodes.covered[node] | (self._meets[e][pick].astype(np.int64) << j)
+        holders = nodes.holders[node]
+        holders[:, e] = self._holders[e][pick]
+        return _Nodes(covered, nodes.paid_s[node] + self._cost[e][pick], counts, holders)
+
+    def _collect(
+        self, nodes: _Nodes, node: IntArray, pick: IntArray, counts: IntArray, bound: FloatArray
+    ) -> bool:
+        """Keep columns; whether they are not too many. With all decided the bound is the worth."""
+        worth = bound + counts @ self._room_prices
+        good = np.flatnonzero(worth >= self._least + self._offset)
+        if self._best_only and len(good):
+            self._least = max(self._least, float(worth.max()) - self._rounding - self._offset)
+        last = self._child(self._layer.experts - 1, nodes, node[good], pick[good], counts[good])
+        self._found.append(Columns(last.counts, worth[good], last.holders))
+        self._unmerged += len(node)
+        if self._unmerged > 2 * self._parameters.tree_columns:
+            self._found, self._unmerged = [Columns.merged(self._found)], 0
+            return len(self._found[0].worth_s) <= self._parameters.tree_columns
         return True
 
 

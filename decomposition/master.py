@@ -1,115 +1,86 @@
-"""The restricted master problem: one known placement for each layer, within the capacities."""
+"""The restricted master problem: one known column for each layer, within the capacities."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy.sparse as sp
 
-from ..linear.capacity_row import knapsack_row
+from ..linear.capacity_row import capacity_row
 from ..linear.highs import LinearModel, run_highs
 from ..method import Limits
 from ..problem.instance import BoolArray, FloatArray, Instance, IntArray
 from ..problem.layers import Layer
+from .known_columns import KnownColumns
 
-#: A layer whose placement has this share but for rounding is settled.
+#: A layer of whose columns one has this share but for rounding is settled.
 _SURE = 1e-6
 
 
-@dataclass(eq=False)
-class _Columns:
-    """Known placements of one layer, the best for each number of experts on the servers."""
-
-    gain_s: list[float] = field(default_factory=list)
-    used: list[FloatArray] = field(default_factory=list)
-    cached: list[BoolArray | None] = field(default_factory=list)
-    where: dict[tuple[float, ...], int] = field(default_factory=dict)
-
-
-class PriceMaster:
+class RestrictedMaster:
     """Columns of all layers and the capacities that tie them together.
 
-    Prices are in seconds for a unit of weight, see `knapsack`.
+    A column is a placement of one layer; for the prices alone, it may be fractional. Prices are in
+    seconds for a unit of weight, see `expertcache.linear.capacity_row`.
 
     Parameters
     ----------
     instance : Instance
     layers : sequence of Layer
+
+    Attributes
+    ----------
+    weight : float array [N, L]
+        Of an expert of each layer on each server.
+    room : float array [N]
     """
 
-    def __init__(self, instance: Instance, layers: list[Layer]) -> None:
+    def __init__(self, instance: Instance, layers: Sequence[Layer]) -> None:
         self.instance, self.layers = instance, layers
         N, L = instance.servers, len(layers)
         #: Pairs [N, E] of each layer that can pay: no others are ever cached.
         self._useful = [layer.terms.useful() for layer in layers]
-        #: Weight [N, L] of an expert of each layer on each server, and the room [N].
         self.weight, self.room = np.zeros((N, L)), np.ones(N)
         size = np.array([instance.models[layer.model].expert_bytes for layer in layers], np.int64)
         count = np.array([useful.sum(axis=1) for useful in self._useful]).reshape(L, N).T
         for n, capacity in enumerate(instance.capacity_bytes.tolist()):
             sizes = np.unique(size[count[n] > 0])
             counts = tuple(int(count[n, size == one].sum()) for one in sizes.tolist())
-            row = knapsack_row(tuple(sizes.tolist()), counts, capacity)
+            row = capacity_row(tuple(sizes.tolist()), counts, capacity)
             if math.isfinite(row.room):
                 self.room[n] = row.room
                 for one, weight in zip(sizes, row.weight, strict=True):
                     self.weight[n, size == one] = weight
-        self._columns = [_Columns() for _ in layers]
-        for number, layer in enumerate(layers):
-            self.add(number, np.zeros((layer.servers, layer.experts), dtype=np.bool_))
-
-    def add(self, layer: int, cached: BoolArray) -> bool:
-        """Add a placement [N, E] of a layer; whether it is better than what was known."""
-        cached = cached & self._useful[layer]
-        return self._add(layer, self.layers[layer].gain_s(cached), cached.sum(axis=1), cached)
-
-    def add_fractional(self, layer: int, gain_s: float, used: FloatArray) -> bool:
-        """Add a fractional placement: for the prices only."""
-        return self._add(layer, gain_s, used, None)
-
-    def _add(self, layer: int, gain: float, used: FloatArray, cached: BoolArray | None) -> bool:
-        columns = self._columns[layer]
-        # Fractional ones never take the place of a placement.
-        key = (float(cached is None), *used.tolist())
-        known = columns.where.get(key)
-        if known is None:
-            columns.where[key] = len(columns.gain_s)
-            columns.gain_s.append(gain)
-            columns.used.append(used.astype(np.float64))
-            columns.cached.append(cached)
-            return True
-        if gain <= columns.gain_s[known] * (1 + 1e-12):
-            return False
-        columns.gain_s[known], columns.cached[known] = gain, cached
-        return True
-
-    def drop_fractional(self, layer: int) -> None:
-        """Forget a layer's fractional placements."""
-        old, new = self._columns[layer], _Columns()
-        for key, k in old.where.items():
-            if old.cached[k] is not None:
-                new.where[key] = len(new.gain_s)
-                new.gain_s.append(old.gain_s[k])
-                new.used.append(old.used[k])
-                new.cached.append(old.cached[k])
-        self._columns[layer] = new
+        self._columns = [KnownColumns() for _ in layers]
+        self.add_placement(np.zeros((N, instance.items), dtype=np.bool_))
 
     def __len__(self) -> int:
         return sum(len(columns.gain_s) for columns in self._columns)
 
-    def best(self, layer: int, prices: FloatArray, count: int) -> list[BoolArray]:
-        """The placements of a layer that are worth most at prices [N]."""
-        columns = self._columns[layer]
-        kept = [k for k, cached in enumerate(columns.cached) if cached is not None]
-        used = np.array([columns.used[k] for k in kept])
-        value = np.array([columns.gain_s[k] for k in kept]) - used @ (
-            self.weight[:, layer] * prices
-        )
-        best = np.argsort(-value, kind="stable")[:count]
-        return [columns.cached[kept[k]] for k in best.tolist()]
+    def add_placement(self, cached: BoolArray) -> None:
+        """Add each layer's part of a placement [N, I]."""
+        for number, layer in enumerate(self.layers):
+            self.add(number, cached[:, layer.own])
+
+    def add(self, layer: int, cached: BoolArray) -> bool:
+        """Add a placement [N, E] of a layer; whether it is better than what was known."""
+        cached = cached & self._useful[layer]
+        gain = self.layers[layer].gain_s(cached)
+        return self._columns[layer].add(gain, cached.sum(axis=1), cached)
+
+    def add_fractional(self, layer: int, gain_s: float, used: FloatArray) -> bool:
+        """Add a fractional placement: for the prices only."""
+        return self._columns[layer].add(gain_s, used, None)
+
+    def drop_fractional(self, layer: int) -> None:
+        """Forget a layer's fractional placements."""
+        self._columns[layer] = self._columns[layer].without_fractional()
+
+    def best(self, layer: int, prices: FloatArray) -> BoolArray:
+        """The known placement [N, E] of a layer that is worth most at prices [N]."""
+        return self._columns[layer].best(self.weight[:, layer] * prices)
 
     def prices(self) -> tuple[FloatArray, float]:
         """Prices [N] that are best for the known columns, and the dual value there, in seconds.
@@ -121,10 +92,10 @@ class PriceMaster:
         return np.maximum(-dual[len(self.layers) :], 0.0), float(gain @ values)
 
     def settled(self, least: float) -> tuple[BoolArray, list[int]]:
-        """Fix the layers on whose placements the master has agreed, and some more.
+        """Fix the layers on whose columns the master has agreed, and some more.
 
-        The layers with the largest shares of one placement in the master's optimum, as far as
-        they fit together: those with a share of one, and the next ones until `least` is reached.
+        The layers with the largest shares of one column in the master's optimum, as far as they fit
+        together: those with a share of one, and the next ones until `least` is reached.
 
         Parameters
         ----------
@@ -134,7 +105,7 @@ class PriceMaster:
         Returns
         -------
         cached : bool array [N, I]
-            Their placements.
+            Their columns.
         layers : list of int
             The others.
         """
@@ -142,22 +113,22 @@ class PriceMaster:
             self.drop_fractional(number)
         gain, layer_of, used = self._flat()
         values, _ = self._optimum(gain, layer_of, used)
-        cached = np.zeros((self.instance.servers, self.instance.items), dtype=np.bool_)
         first = np.searchsorted(layer_of, np.arange(len(self.layers)))
         best = [int(part.argmax()) for part in np.split(values, first[1:])]
         share = values[first + best]
         left, free = self.instance.capacity_bytes.copy(), []
+        parts: dict[int, BoolArray] = {}
         for rank, number in enumerate(np.argsort(-share, kind="stable").tolist()):
-            layer, own = self.layers[number], self._columns[number].cached[best[number]]
-            assert own is not None
-            size = own.sum(axis=1) * self.instance.models[layer.model].expert_bytes
+            own = self._columns[number].placement(best[number])
+            model = self.instance.models[self.layers[number].model]
+            size = own.sum(axis=1) * model.expert_bytes
             wanted = share[number] >= 1 - _SURE or rank < least * len(self.layers)
             if wanted and (size <= left).all():
                 left -= size
-                cached[:, layer.own] = own
+                parts[number] = own
             else:
                 free.append(number)
-        return cached, sorted(free)
+        return self.placement(parts), sorted(free)
 
     def rounded(self, limits: Limits, start: BoolArray) -> BoolArray:
         """Choose a column for each layer within the capacities, at least as good as the start.
@@ -172,19 +143,31 @@ class PriceMaster:
         -------
         bool array [N, I]
         """
-        chosen: list[list[int]] = []
-        first: list[int] = []
-        for number, (layer, columns) in enumerate(zip(self.layers, self._columns, strict=True)):
-            own = start[:, layer.own] & self._useful[number]
-            first.append(columns.where[0.0, *own.sum(axis=1).tolist()])
-            chosen.append(list(dict.fromkeys([first[-1], *_undominated(columns)])))
-        placement = np.zeros(start.shape, dtype=np.bool_)
-        picked = self._by_branching(chosen, first, limits)
-        for layer, columns, k in zip(self.layers, self._columns, picked, strict=True):
-            if k is not None:
-                placement[:, layer.own] = columns.cached[k]
+        candidates: list[tuple[int, int]] = []
+        begin: list[float] = []
+        for n, (layer, known) in enumerate(zip(self.layers, self._columns, strict=True)):
+            # The start's own columns, too, though others may dominate them.
+            first = known.number_of(start[:, layer.own] & self._useful[n])
+            chosen = list(dict.fromkeys([first, *known.undominated()]))
+            candidates += [(n, k) for k in chosen]
+            begin += [float(k == first) for k in chosen]
+        gain = np.array([self._columns[n].gain_s[k] for n, k in candidates])
+        used = np.array([self._columns[n].used[k] for n, k in candidates])
+        layer_of = np.array([n for n, _ in candidates])
+        model = self._linear(gain, layer_of, used, integer=True)
+        values = run_highs(model, limits=limits, start=dict(enumerate(begin))).values
+        shares = begin if values is None else values.tolist()
+        picked = [pair for pair, share in zip(candidates, shares, strict=True) if share > 0.5]
+        placement = self.placement({n: self._columns[n].placement(k) for n, k in picked})
         fits = placement @ self.instance.item_bytes <= self.instance.capacity_bytes
         return placement if fits.all() else start
+
+    def placement(self, parts: Mapping[int, BoolArray]) -> BoolArray:
+        """Placement [N, I] of what some layers, by their numbers, cache [N, E]."""
+        cached = np.zeros((self.instance.servers, self.instance.items), dtype=np.bool_)
+        for number, part in parts.items():
+            cached[:, self.layers[number].own] = part
+        return cached
 
     def _flat(self) -> tuple[FloatArray, IntArray, FloatArray]:
         """Gain, layer and use of all columns."""
@@ -201,28 +184,6 @@ class PriceMaster:
         assert result.values is not None
         assert result.row_dual is not None
         return result.values, result.row_dual
-
-    def _by_branching(
-        self, chosen: list[list[int]], first: list[int], limits: Limits
-    ) -> Sequence[int | None]:
-        """Columns by branch and bound, beginning with the first ones."""
-        layer_of = np.repeat(np.arange(len(chosen)), [len(kept) for kept in chosen])
-        flat = [k for kept in chosen for k in kept]
-        gain = np.array([self._columns[n].gain_s[k] for n, k in zip(layer_of, flat, strict=True)])
-        used = np.array([self._columns[n].used[k] for n, k in zip(layer_of, flat, strict=True)])
-        begin = [float(k == first[n]) for n, k in zip(layer_of, flat, strict=True)]
-        result = run_highs(
-            self._linear(gain, layer_of, used, integer=True),
-            limits=limits,
-            start=dict(enumerate(begin)),
-        )
-        if result.values is None:
-            return first
-        picked: list[int | None] = [None] * len(chosen)
-        for n, k, value in zip(layer_of.tolist(), flat, result.values, strict=True):
-            if value > 0.5:
-                picked[n] = k
-        return picked
 
     def _linear(
         self, gain: FloatArray, layer: IntArray, used: FloatArray, *, integer: bool
@@ -241,14 +202,3 @@ class PriceMaster:
             upper=np.ones(J),
             integer=np.full(J, integer),
         )
-
-
-def _undominated(columns: _Columns) -> list[int]:
-    """Placements to which no other is better with no more experts anywhere."""
-    kept = [k for k, cached in enumerate(columns.cached) if cached is not None]
-    gain = np.array([columns.gain_s[k] for k in kept])
-    used = np.array([columns.used[k] for k in kept])
-    less = (used[:, None] <= used).all(axis=2) & (gain[:, None] >= gain)
-    np.fill_diagonal(less, False)
-    dominated: list[bool] = np.any(less, axis=0).tolist()
-    return [k for k, worse in zip(kept, dominated, strict=True) if not worse]

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
 from typing import Any
 
 import numpy as np
 
-from ..heuristics.ascent import climb, in_turn
-from ..heuristics.successive import guarantee
+from ..heuristics.successive import InTurn, guarantee, in_turn
 from ..method import Deadline, Limits, Method, Outcome
-from ..problem.demand import merged_demand
-from ..problem.evaluate import latency_empty_s
-from ..problem.instance import BoolArray, Instance
+from ..problem.instance import Instance
+from ..problem.layers import split_layers
 from ..problem.placement import Placement
-from ..problem.solution import StoppedBy, closes, latency_gap
-from .dual_bound import dual_bound, latency_bound, show
-from .rounds import Decomposition
+from ..problem.solution import StoppedBy
+from ..problem.terms import coverage_terms
+from .column_generation import ColumnGeneration
+from .dual import Dual
+from .dual_bound import dual_bound
+from .enumeration import Enumeration
+from .incumbent import Incumbent
+from .master import RestrictedMaster
+from .parameters import DEFAULTS, Parameters
+from .pool import LayerPool
 
-#: Shares of the time left: for the bound; for one restricted master problem, and for a climb; for
-#: the enumeration of placements; for a dive.
-_BOUND_SHARE, _MASTER_SHARE, _ENUMERATION_SHARE, _DIVE_SHARE = 0.7, 0.03, 0.8, 0.5
-
-#: Nodes of a restricted master problem.
-_MASTER_NODES = 200
-
-#: The first loss of a layer that is allowed, as a share of the gap. It grows as long as the bound
-#: follows, but for rounding.
-_LOSS, _GROWTH, _CLEAR = 1 / 16, 1.5, 1e-3
-
-#: Shares of the layers that dives fix at least; within a dive, only the first one.
-_DIVES = (1 / 3, 1 / 2, 2 / 3)
-
-#: Room for the rounding of sums, as a share of the saving.
-_ROUNDING = 1e-12
+#: A loss counts as the one that was allowed, but for rounding.
+_CLEAR = 1e-3
 
 
 def price_and_round(
@@ -42,16 +33,15 @@ def price_and_round(
     limits: Limits,
     seed: int,
     start: Placement | None = None,
-    progress: bool = False,
+    parameters: Parameters = DEFAULTS,
 ) -> Outcome:
-    """Bound by layer decomposition, and choose among the layers' placements that it meets.
+    """Bound by layer decomposition, and choose among the columns that it meets.
 
     After every round of the bound the restricted master problem is solved as an integer program
-    over all placements of layers known so far, and the result improved by best responses of single
-    servers. Once the bound is done, all placements that lose little against it are enumerated,
-    until the best of them is proved or time is over (`Decomposition.within`). Where layers are too
-    large for that, parts of the layers are solved on their own with the capacity that the others
-    leave (`_Rounding.dive`). Never worse than the start, by default `successive`.
+    over all columns known so far, and the result improved by best responses of single servers. Once
+    the bound is done, placements that lose little against it are enumerated, until the best one is
+    proved or time is over. Where that cannot be, parts of the layers are solved on their own with
+    the capacity that the others leave (dives). Never worse than the start, by default `successive`.
 
     Parameters
     ----------
@@ -61,157 +51,134 @@ def price_and_round(
     seed : int
         Not used.
     start : Placement, optional
-    progress : bool
-        Show each round on stderr if that is a terminal.
+    parameters : Parameters
+
+    Returns
+    -------
+    Outcome
+        Its ``meta`` has the number of columns, how many layers were bounded in which way, and, if a
+        gap was left and nothing could be enumerated, ``no_enumeration``: why.
     """
-    return _run(instance, limits, start, dives=_DIVES, progress=progress)
-
-
-def _run(
-    instance: Instance,
-    limits: Limits,
-    start: Placement | None,
-    *,
-    dives: Sequence[float],
-    progress: bool = False,
-) -> Outcome:
     deadline = limits.deadline()
-    meta: dict[str, Any] = {}
     if start is None:
         first = in_turn(instance, range(instance.servers), deadline)
-        best, meta = first.cached, dict(first.share)
     else:
-        best = start.cached(instance)
-    with Decomposition(instance, limits.threads) as decomposition:
-        rounding = _Rounding(instance, decomposition, best, limits, deadline)
-        for done in decomposition.rounds(deadline.part(_BOUND_SHARE)):
-            if progress:
-                show(done, rounding.empty_s)
-            rounding.round_up()
-            if rounding.closed():
-                break
-        if not rounding.closed() and decomposition.layers and not deadline.passed():
-            rounding.enumerate()
-            for least in dives:
-                if not rounding.closed() and not deadline.passed():
-                    rounding.dive(least)
-                    rounding.round_up()
+        first = InTurn(start.cached(instance), None)
+    terms = coverage_terms(instance)
+    layers = split_layers(instance, terms)
+    meta: dict[str, Any] = {"server_share": first.share}
+    with LayerPool(layers, limits, parameters) as pool:
+        dual = Dual(RestrictedMaster(instance, layers), pool)
+        incumbent = Incumbent(instance, terms, first.cached, dual, limits)
+        meta |= _Rounding(instance, dual, incumbent, limits, deadline).run()
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
-    if rounding.closed():
+    if incumbent.closed():
         stopped_by = StoppedBy.GAP if limits.gap > 0 else StoppedBy.FINISHED
     return Outcome(
-        Placement.of(instance, rounding.best),
+        Placement.of(instance, incumbent.best),
         stopped_by,
-        latency_bound(rounding.empty_s, rounding.bound_s),
-        meta | {"columns": len(decomposition.master), "pricing": decomposition.pricing},
+        meta=meta | {"columns": len(dual.master), "pricing": dual.pricing},
+        bound_saving_s=incumbent.bound_s,
     )
 
 
 class _Rounding:
-    """The best placement so far, and how it gets better."""
+    """How the incumbent gets better."""
 
     def __init__(
         self,
         instance: Instance,
-        decomposition: Decomposition,
-        best: BoolArray,
+        dual: Dual,
+        incumbent: Incumbent,
         limits: Limits,
         deadline: Deadline,
     ) -> None:
-        self.best = best
-        self.empty_s = latency_empty_s(instance)
-        self._instance, self._decomposition = instance, decomposition
-        self._demand = merged_demand(instance)
-        self._limits, self._deadline = limits, deadline
-        self._within_s = np.inf
-        decomposition.add(best)
+        self._instance, self._dual, self._incumbent = instance, dual, incumbent
+        self._limits, self._deadline, self._parameters = limits, deadline, dual.pool.parameters
 
-    @property
-    def saving_s(self) -> float:
-        """Saving of the best placement."""
-        return self._decomposition.terms.saving_s(self.best)
+    def run(self) -> dict[str, str]:
+        """Take all steps until the gap is closed or time is over; what there is to tell."""
+        until = self._deadline.part(self._parameters.bound_share)
+        for done in ColumnGeneration(self._dual).rounds(until):
+            self._limits.watch.tell(bound_saving_s=done.bound_s)
+            self._round_up()
+            if self._incumbent.closed():
+                break
+        if not self._dual.pool.layers or self._over():
+            return {}
+        told = self._enumerate()
+        for least in self._parameters.dives:
+            if not self._over():
+                self._dive(least)
+                self._round_up()
+        return told
 
-    @property
-    def bound_s(self) -> float:
-        """No placement saves more."""
-        return min(self._decomposition.bound_s, self._within_s)
+    def _over(self) -> bool:
+        return self._incumbent.closed() or self._deadline.passed()
 
-    def closed(self) -> bool:
-        """Whether the gap is as small as wanted, or nothing but tolerance."""
-        latency, bound = self.empty_s - self.saving_s, latency_bound(self.empty_s, self.bound_s)
-        gap = latency_gap(latency, bound)
-        within = gap is not None and gap <= self._limits.gap
-        return within or closes(latency, bound, self.empty_s)
+    def _round_up(self) -> None:
+        """Put known columns together and ascend from there."""
+        share, nodes = self._parameters.step_share, self._parameters.master_nodes
+        limits = self._deadline.part(share).limits(nodes=nodes)
+        placement = self._dual.master.rounded(limits, self._incumbent.best)
+        if not np.array_equal(placement, self._incumbent.best):
+            self._incumbent.ascend(placement, self._deadline.part(share))
 
-    def round_up(self) -> None:
-        """Put known columns together and climb from there."""
-        limit = Limits(self._deadline.part(_MASTER_SHARE).remaining_s(), nodes=_MASTER_NODES)
-        best = self._decomposition.master.rounded(limit, self.best)
-        if np.array_equal(best, self.best):
-            return
-        self._climb(best)
+    def _enumerate(self) -> dict[str, str]:
+        """Look at all placements in which no layer loses much against the bound, then at more.
 
-    def _climb(self, placement: BoolArray) -> None:
-        """Improve a placement by best responses and take it up."""
-        order, until = range(self._instance.servers), self._deadline.part(_MASTER_SHARE)
-        _, best = climb(self._instance, self._demand, placement, order, until)
-        self._take(best)
-
-    def _take(self, placement: BoolArray) -> None:
-        self._decomposition.add(placement)
-        if self._decomposition.terms.saving_s(placement) > self.saving_s:
-            self.best = placement
-
-    def enumerate(self) -> None:
-        """Look at all placements in which no layer loses much against the bound, then at more."""
-        loss, until = _LOSS * self._gap_s(), self._deadline.part(_ENUMERATION_SHARE)
+        Returns what there is to tell.
+        """
+        incumbent, enumeration = self._incumbent, Enumeration(self._dual)
+        if obstacle := enumeration.obstacle():
+            return {"no_enumeration": obstacle}
+        until = self._deadline.part(self._parameters.enumeration_share)
+        loss = self._parameters.first_loss * incumbent.gap_s
         while not until.passed():
-            within = self._decomposition.within(loss, self._gap_s(), until)
-            if within is None:
-                return
-            self._within_s = min(self._within_s, within.bound_s * (1 + _ROUNDING))
-            if within.cached is not None:
-                self._take(within.cached)
-            known = self._decomposition.dual_s - self._within_s
-            if self.closed() or known < loss * (1 - _CLEAR):
-                return
+            found = enumeration.within(loss, incumbent.gap_s, until)
+            if found is None:
+                break
+            incumbent.bounded_by(found.bound_s)
+            if found.cached is not None:
+                incumbent.take(found.cached)
+            if incumbent.closed() or incumbent.proved_loss_s < loss * (1 - _CLEAR):
+                break
             # With half of the gap all is looked at.
-            most = 0.5 * self._gap_s() * (1 + _CLEAR)
+            most = 0.5 * incumbent.gap_s * (1 + _CLEAR)
             if loss >= most:
-                return
-            loss = min(_GROWTH * loss, most)
+                break
+            loss = min(self._parameters.loss_growth * loss, most)
+        return {}
 
-    def _gap_s(self) -> float:
-        """What the best placement loses against the bound of the prices."""
-        return self._decomposition.dual_s * (1 + _ROUNDING) - self.saving_s
-
-    def dive(self, least: float) -> None:
+    def _dive(self, least: float) -> None:
         """Fix the layers on which the master has agreed, and solve the others on their own.
 
-        There, placements of layers fit the capacity that is left (diving: Sadykov, Vanderbeck,
-        Pessoa, Tahiri, Uchoa 2019, doi:10.1287/ijoc.2018.0822).
+        There, columns fit the capacity that is left (diving: Sadykov, Vanderbeck, Pessoa, Tahiri,
+        Uchoa 2019, doi:10.1287/ijoc.2018.0822).
 
         Parameters
         ----------
         least : float
             Share of the layers to fix, at least.
         """
-        instance = self._instance
-        fixed, free = self._decomposition.master.settled(least)
-        if not free or len(free) == len(self._decomposition.layers):
+        instance, layers = self._instance, self._dual.pool.layers
+        fixed, free = self._dual.master.settled(least)
+        if not free or len(free) == len(layers):
             return
         own = np.zeros(instance.items, dtype=np.bool_)
         for number in free:
-            own[self._decomposition.layers[number].own] = True
+            own[layers[number].own] = True
         rest = instance.replace(
             requests=instance.requests.part(np.flatnonzero(own[instance.request_items[:, 0]])),
             capacity_bytes=instance.capacity_bytes - fixed @ instance.item_bytes,
         )
-        time_s = self._deadline.part(_DIVE_SHARE).remaining_s()
-        limits = Limits(time_s, threads=self._limits.threads)
-        found = _run(rest, limits, None, dives=_DIVES[:1]).placement
+        part = self._deadline.part(self._parameters.dive_share)
+        limits = part.limits(threads=self._limits.threads)
+        once = dataclasses.replace(self._parameters, dives=self._parameters.dives[:1])
+        found = price_and_round(rest, limits=limits, seed=0, parameters=once).placement
         assert found is not None
-        self._climb(fixed | found.cached(rest))
+        until = self._deadline.part(self._parameters.step_share)
+        self._incumbent.ascend(fixed | found.cached(rest), until)
 
 
 METHOD = Method(

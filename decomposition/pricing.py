@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
+from operator import attrgetter
 
 import numpy as np
 
-from ..linear.coverage_program import priced_lp
+from ..linear.coverage_program import priced_program
 from ..linear.highs import run_highs
-from ..method import Deadline, Limits
+from ..method import Deadline
 from ..problem.instance import BoolArray, FloatArray
 from ..problem.layers import Layer
 from ..problem.solution import StoppedBy
-from .layer_search import LayerSearch
-from .layer_tree import Beyond, Good, good_placements, small_enough
+from .layer_search import LayerSearch, Valued
+from .layer_tree import Columns, Threshold, enumerate_columns, small_enough
+from .parameters import Parameters
 from .relaxation import LayerRelaxation, Relaxed
 
-#: Largest layer, in rows, for which the integer program is tried.
-EXACT_ROWS = 20_000
-
-#: Measured on dense layers of 8 experts: 4 times faster than HiGHS' defaults. The search above
-#: already found the best placement nearly always, and strong branching takes most of the time.
+#: HiGHS' options for a layer's integer program. Measured on dense layers of 8 experts: 4 times
+#: faster than its defaults. The search already found the best placement nearly always, and strong
+#: branching takes most of the time.
 _INTEGER = {"presolve": "off", "mip_heuristic_effort": 0.0, "mip_pscost_minreliable": 0}
 
-#: Share of a layer's weight that may hide in the tolerances of the integer program.
+#: Share of a layer's weight and prices that may hide in the tolerances of the integer program,
+#: whose costs `run_highs` scales so that they are 1e-10.
 _MARGIN = 1e-8
 
-#: And in the rounding of sums.
+#: And in the rounding of what the tree sums up: some thousand roundings of 1e-16 at most.
 _ROUNDING = 1e-12
 
 
@@ -60,9 +62,9 @@ class Priced:
     fractional: tuple[float, FloatArray] | None = None
 
 
-def may_be_exact(layer: Layer) -> bool:
-    """Whether a layer is small enough for `good_placements` or an integer program."""
-    return small_enough(layer) or _rows(layer) <= EXACT_ROWS
+def may_be_exact(layer: Layer, parameters: Parameters) -> bool:
+    """Whether a layer is small enough for `enumerate_columns` or an integer program."""
+    return small_enough(layer, parameters) or _rows(layer) <= parameters.program_rows
 
 
 class LayerPricing:
@@ -71,13 +73,80 @@ class LayerPricing:
     Parameters
     ----------
     layer : Layer
+    parameters : Parameters
     """
 
-    def __init__(self, layer: Layer) -> None:
-        self.layer = layer
-        self._search = LayerSearch(layer)
-        self._relaxation = LayerRelaxation(layer)
+    def __init__(self, layer: Layer, parameters: Parameters) -> None:
+        self.layer, self.parameters = layer, parameters
+        self._search = LayerSearch(layer, parameters)
         self._relaxed: tuple[FloatArray, float, Relaxed] | None = None
+
+    @cached_property
+    def _relaxation(self) -> LayerRelaxation:
+        return LayerRelaxation(self.layer)
+
+    def columns(
+        self, prices: FloatArray, threshold: Threshold, deadline: Deadline
+    ) -> Columns | None:
+        """Enumerate the columns that reach a threshold, see `enumerate_columns`.
+
+        None if the layer is too large for that, there are too many, or time is over.
+        """
+        if not small_enough(self.layer, self.parameters):
+            return None
+        duals = self._relax(prices, 0.0, deadline).duals
+        return enumerate_columns(self.layer, prices, duals, threshold, deadline, self.parameters)
+
+    def price(
+        self,
+        prices: FloatArray,
+        known: BoolArray,
+        slack_s: float,
+        deadline: Deadline,
+        exact_until: Deadline | None = None,
+        exact_s: float = np.inf,
+    ) -> Priced:
+        """Bound what the layer can be worth.
+
+        The linear relaxation first. Where it leaves something open, branch and bound over experts,
+        or the integer program where the layer is too large for that.
+
+        Parameters
+        ----------
+        prices : float array [N]
+            Of one expert on each server, in seconds, >= 0.
+        known : bool array [N, E]
+            The best placement known at these prices.
+        slack_s : float
+            By how much the relaxation's bound may be too large.
+        deadline : Deadline
+            Of the relaxation.
+        exact_until : Deadline, optional
+            Of what is exact; by default there is none of it.
+        exact_s : float
+            From the call on.
+        """
+        if exact_until is not None:
+            exact_until = exact_until.within(exact_s)
+        total = float(self.layer.terms.weight_s.sum())
+        if deadline.passed():
+            return Priced(total * (1 + _ROUNDING), Pricing.STOPPED, known)
+        margin = _MARGIN * total
+        relaxed = self._relax(prices, slack_s, deadline)
+        starts = [known, self._rounded(relaxed.share)]
+        valued = [Valued.of(self.layer, prices, cached) for cached in starts]
+        best = max(valued, key=attrgetter("worth_s"))
+        if relaxed.bound_s - best.worth_s > max(margin, slack_s):
+            best = self._search.search(prices, [best.cached, starts[1]])
+        if relaxed.bound_s - best.worth_s <= margin:
+            return Priced(relaxed.bound_s, Pricing.EXACT, best.cached)
+        if exact_until is not None and may_be_exact(self.layer, self.parameters):
+            return self._exactly(prices, best, relaxed, exact_until)
+        if not relaxed.solved:
+            return Priced(relaxed.bound_s, Pricing.STOPPED, best.cached)
+        used = relaxed.share.sum(axis=1)
+        fractional = relaxed.value_s + float(prices @ used), used
+        return Priced(relaxed.bound_s, Pricing.LP, best.cached, fractional)
 
     def _relax(self, prices: FloatArray, slack_s: float, deadline: Deadline) -> Relaxed:
         """Solve the relaxation, unless that is what was done last."""
@@ -89,95 +158,41 @@ class LayerPricing:
         self._relaxed = prices, slack_s, relaxed
         return relaxed
 
-    def good(
-        self,
-        prices: FloatArray,
-        least_s: float,
-        deadline: Deadline,
-        beyond: Beyond | None = None,
-    ) -> Good | None:
-        """Placements whose gain minus price is at least `least_s`, the best for each counts.
-
-        None if the layer is too large for that, there are too many, or time is over.
-        """
-        if not small_enough(self.layer):
-            return None
-        duals = self._relax(prices, 0.0, deadline).duals
-        return good_placements(self.layer, prices, *duals, least_s, deadline, beyond)
-
-    def price(
-        self,
-        prices: FloatArray,
-        best: BoolArray,
-        slack_s: float,
-        deadline: Deadline,
-        integer: Deadline | None,
-    ) -> Priced:
-        """Bound what the layer can be worth.
-
-        The linear relaxation first. Where it leaves something open, `good_placements`, or the
-        integer program where the layer is too large for that.
-
-        Parameters
-        ----------
-        prices : float array [N]
-            Of one expert on each server, in seconds, >= 0.
-        best : bool array [N, E]
-            The best placement known at these prices.
-        slack_s : float
-            By how much the relaxation's bound may be too large.
-        deadline, integer : Deadline
-            Of the relaxation, and of the exact search; None for no such search.
-        """
-        total = float(self.layer.terms.weight_s.sum())
-        relaxed = self._relax(prices, slack_s, deadline)
-        bound = relaxed.bound_s
-        rounded = self._rounded(relaxed.share)
-        best = max(best, rounded, key=lambda cached: self._worth(prices, cached))
-        if bound - self._worth(prices, best) <= _MARGIN * total:
-            return Priced(bound, Pricing.EXACT, best)
-        if bound - self._worth(prices, best) > slack_s:
-            best = self._search.search(prices, [best, rounded])[0]
-        value = self._worth(prices, best)
-        if bound - value <= _MARGIN * total:
-            return Priced(bound, Pricing.EXACT, best)
-        if integer is None or not may_be_exact(self.layer):
-            if not relaxed.solved:
-                return Priced(bound, Pricing.STOPPED, best)
-            used = relaxed.share.sum(axis=1)
-            return Priced(bound, Pricing.LP, best, (relaxed.value_s + float(prices @ used), used))
-        # Room for the rounding of sums; what may hide in tolerances grows with the prices, too.
-        size = total + float(prices.sum()) * best.shape[1]
-        if small_enough(self.layer):
-            good = good_placements(
-                self.layer, prices, *relaxed.duals, value, integer, best_only=True
-            )
-            if good is not None:
-                if len(good.value_s) and good.value_s.max() > value:
-                    best = good.cached(int(good.value_s.argmax()))
-                    value = float(good.value_s.max())
-                return Priced(min(bound, value + _ROUNDING * size), Pricing.EXACT, best)
-        if _rows(self.layer) > EXACT_ROWS:
-            return Priced(bound, Pricing.STOPPED, best)
-        model = priced_lp(self.layer.terms, self.layer.most, prices)
-        limits = Limits(integer.remaining_s())
-        solved = run_highs(model.linear, limits=limits, start=model.start(best), options=_INTEGER)
-        bound = min(bound, -solved.bound + _MARGIN * size)
-        if solved.values is not None:
-            found = model.placed(solved.values, np.zeros_like(best))
-            best = max(best, found, key=lambda cached: self._worth(prices, cached))
-        proved = solved.stopped_by is StoppedBy.PROOF
-        return Priced(bound, Pricing.EXACT if proved else Pricing.STOPPED, best)
-
     def _rounded(self, share: FloatArray) -> BoolArray:
         """More than halves of experts, the largest first where not all fit."""
         rank = np.argsort(np.argsort(-share, axis=1, kind="stable"), axis=1)
         rounded: BoolArray = (share > 0.5) & (rank < self.layer.most[:, None])
         return rounded
 
-    def _worth(self, prices: FloatArray, cached: BoolArray) -> float:
-        """Gain minus price."""
-        return self.layer.gain_s(cached) - float(prices @ cached.sum(axis=1))
+    def _exactly(
+        self, prices: FloatArray, best: Valued, relaxed: Relaxed, deadline: Deadline
+    ) -> Priced:
+        """Find the optimum by branch and bound over experts, else by the integer program."""
+        # What may hide in tolerances grows with the prices, too.
+        size = float(self.layer.terms.weight_s.sum()) + float(prices.sum()) * self.layer.experts
+        if small_enough(self.layer, self.parameters):
+            columns = enumerate_columns(
+                self.layer, prices, relaxed.duals, Threshold(best.worth_s), deadline,
+                self.parameters, best_only=True,
+            )  # fmt: skip
+            if columns is not None:
+                if len(columns.worth_s) and columns.worth_s.max() > best.worth_s:
+                    first = int(columns.worth_s.argmax())
+                    best = Valued(columns.cached(first), float(columns.worth_s[first]))
+                bound = min(relaxed.bound_s, best.worth_s + _ROUNDING * size)
+                return Priced(bound, Pricing.EXACT, best.cached)
+        if _rows(self.layer) > self.parameters.program_rows:
+            return Priced(relaxed.bound_s, Pricing.STOPPED, best.cached)
+        model = priced_program(self.layer.terms, self.layer.most, prices)
+        limits, start = deadline.limits(), model.start(best.cached)
+        solved = run_highs(model.linear, limits=limits, start=start, options=_INTEGER)
+        bound = min(relaxed.bound_s, -solved.bound + _MARGIN * size)
+        if solved.values is not None:
+            found = model.placed(solved.values, np.zeros_like(best.cached))
+            valued = best, Valued.of(self.layer, prices, found)
+            best = max(valued, key=attrgetter("worth_s"))
+        proved = solved.stopped_by is StoppedBy.PROOF
+        return Priced(bound, Pricing.EXACT if proved else Pricing.STOPPED, best.cached)
 
 
 def _rows(layer: Layer) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..linear.highs import GrowingLp
+from ..linear.rounding import gamma
 from ..method import Deadline
 from ..problem.arrays import sums
 from ..problem.instance import BoolArray, FloatArray, IntArray
@@ -20,14 +21,26 @@ _CONVERGED, _VIOLATED = 1e-9, 1e-9
 #: Weight of the master's point in the point to separate; the rest is the last such point.
 _STEP = 0.5
 
-#: Experts whose nearness differs by less are the same.
+#: Experts whose shares differ by less are the same.
 _TIE = 1e-9
 
 #: Weights are scaled to this sum, far above HiGHS' absolute tolerances.
 _SCALE = 1e4
 
-#: Room for rounding, as a share of what is summed up.
-_ROUNDING = 1e-13
+
+class Duals(NamedTuple):
+    """Multipliers of a layer's Lagrangian relaxation: any are valid.
+
+    Attributes
+    ----------
+    near : float array [G, E]
+        Of how much of an expert the servers of a set hold together, in seconds, >= 0.
+    room : float array [N]
+        Of the number of experts on a server, in seconds, >= 0.
+    """
+
+    near: FloatArray
+    room: FloatArray
 
 
 class Relaxed(NamedTuple):
@@ -41,8 +54,8 @@ class Relaxed(NamedTuple):
         What the best fractional placement found is worth.
     share : float array [N, E]
         That placement: how much of each expert each server holds.
-    duals : (float array [G, E], float array [N])
-        Mu and nu of `good_placements`.
+    duals : Duals
+        Those of the bound.
     solved : bool
         False if time was over.
     """
@@ -50,7 +63,7 @@ class Relaxed(NamedTuple):
     bound_s: float
     value_s: float
     share: FloatArray
-    duals: tuple[FloatArray, FloatArray]
+    duals: Duals
     solved: bool
 
 
@@ -115,8 +128,8 @@ class LayerRelaxation:
         G, total, scale = len(self._sets), self._total_s, self._scale
         cost = np.zeros(self._x + G * E + G)
         cost[: self._x], cost[-G:] = np.repeat(prices, E) * scale, -1.0
-        nothing = np.zeros((G, E)), np.zeros(N)
-        most = total * (1 + _ROUNDING)
+        nothing = Duals(np.zeros((G, E)), np.zeros(N))
+        most = total * (1 + self._rounding())
         best = Relaxed(most, 0.0, np.zeros((N, E)), nothing, False)
         inner = np.zeros((G, E))
         while not deadline.passed():
@@ -179,10 +192,15 @@ class LayerRelaxation:
         self._cut_set = np.append(self._cut_set, sets)
         self._cut = np.concatenate([self._cut, parts])
 
-    def _bound(
-        self, prices: FloatArray, dual: FloatArray
-    ) -> tuple[float, tuple[FloatArray, FloatArray]]:
-        """Lagrangian bound from any row duals, with the multipliers and room prices."""
+    def _bound(self, prices: FloatArray, dual: FloatArray) -> tuple[float, Duals]:
+        """Bound from any row duals by weak duality, right or wrong, and its multipliers.
+
+        Let parts [g, e] be any split of the terms' weights, near any multipliers >= 0. What a
+        placement is worth is at most the sum of ``parts * y - prices * x``, and as y is at most
+        the sum of x over the set's servers, and at most 1, that is at most the sum of
+        ``max(parts - near, 0)`` and, for each server, of its ``most`` largest positive sums of
+        ``near`` over its server sets minus its price.
+        """
         layer, N, E = self._layer, self._layer.servers, self._layer.experts
         G = len(self._sets)
         weight = np.maximum(-dual[G * E + N :], 0.0)
@@ -195,12 +213,20 @@ class LayerRelaxation:
         parts[first], whole[first] = self._cut[:G][first], 1.0
         parts /= whole[:, None]
         # Duals are in the scale of the objective.
-        multipliers = np.maximum(-dual[: G * E], 0.0).reshape(G, E) / self._scale
-        worth = self._sets.T @ multipliers - prices[:, None]
-        ordered = np.sort(np.maximum(worth, 0.0), axis=1)[:, ::-1]
+        near = np.maximum(-dual[: G * E], 0.0).reshape(G, E) / self._scale
+        reached = self._sets.T @ near
+        ordered = np.sort(np.maximum(reached - prices[:, None], 0.0), axis=1)[:, ::-1]
         within = np.arange(E) < layer.most[:, None]
-        rest = np.maximum(parts - multipliers, 0.0)
-        bound = float(rest.sum() + ordered[within].sum())
-        size = float(parts.sum() + multipliers.sum() + prices.sum() * E)
+        bound = float(np.maximum(parts - near, 0.0).sum() + ordered[within].sum())
+        size = float(parts.sum() + near.sum() + reached.sum() + prices.sum() * E)
         beyond = np.where(layer.most < E, ordered[np.arange(N), np.minimum(layer.most, E - 1)], 0.0)
-        return bound + _ROUNDING * size, (multipliers, beyond)
+        return bound + self._rounding() * size, Duals(near, beyond)
+
+    def _rounding(self) -> float:
+        """What rounding makes a bound too small by, as a share of the sizes of all that is summed.
+
+        A part is a sum over terms in each cut, then over cuts, divided by another sum over cuts; a
+        bound is a sum over all parts and multipliers. None of these numbers is negative but prices.
+        """
+        (G, E), N = (len(self._sets), self._layer.experts), self._layer.servers
+        return gamma(len(self._members) + 2 * len(self._cut) + G * E + N * E + G + 8)

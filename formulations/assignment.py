@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pyomo.environ as pyo
 
@@ -13,23 +15,38 @@ from .placement_block import add_placement, check_rows, linear, new_model
 ORIGIN = -1
 
 
-def assignment_model(instance: Instance) -> pyo.ConcreteModel:
+def assignment_model(instance: Instance, *, time_s: float = math.inf) -> pyo.ConcreteModel:
     """Build the textbook model: weak and large, for comparison.
 
     ``y[u, i, v]`` assigns item i of user u to node v: a server that is faster than the origin, or
     the origin (device or cloud). ``T[r]`` is the latency of request r as a share of its latency
-    without any cache.
+    without any cache. Requests that no server makes faster are a constant.
+
+    Parameters
+    ----------
+    instance : Instance
+    time_s : float
+        Seconds that there are to build it; by default as many as it takes.
 
     Returns
     -------
     pyomo.ConcreteModel
         Variables ``x``, ``y`` and ``T``, constraints ``capacity``, ``assign[u, i]``,
         ``open[u, i, v]`` and ``slowest[r, i]``, objective ``latency`` in seconds, to be minimised.
+
+    Raises
+    ------
+    UnsupportedError
+        If it would be too large.
+    TimeoutError
+        If building it would take longer than `time_s`.
     """
     requests = instance.requests
     base = request_latency_s(instance)
     device = instance.device_latency_s()
-    used = np.flatnonzero((requests.rate > 0) & (base > 0)).tolist()
+    everything = np.ones((instance.servers, instance.items), dtype=np.bool_)
+    changeable = request_latency_s(instance, everything) < base
+    used = np.flatnonzero((requests.rate > 0) & changeable).tolist()
     rows = instance.request_items[used].tolist()
     items_of = {
         r: [i for i in row if i < instance.items] for r, row in zip(used, rows, strict=True)
@@ -40,7 +57,9 @@ def assignment_model(instance: Instance) -> pyo.ConcreteModel:
         server = instance.server_latency_s[u, :, instance.item_model[i]]
         faster = np.flatnonzero(server < device[u, i]).tolist()
         nodes[u, i] = [(v, float(server[v])) for v in faster] + [(ORIGIN, float(device[u, i]))]
-    check_rows(sum(map(len, nodes.values())) + sum(map(len, items_of.values())), "assignment")
+    check_rows(
+        sum(map(len, nodes.values())) + sum(map(len, items_of.values())), "assignment", time_s
+    )
 
     model = new_model("assignment")
     x = add_placement(model, instance)
@@ -62,6 +81,10 @@ def assignment_model(instance: Instance) -> pyo.ConcreteModel:
             choices = [model.y[u, i, v] for v, _ in nodes[u, i]]
             model.slowest[r, i] = (0, linear([1.0, *times], [model.T[r], *choices]), None)
     model.latency = pyo.Objective(
-        expr=linear([float(requests.rate[r] * base[r]) for r in used], list(model.T.values()))
+        expr=linear(
+            [float(requests.rate[r] * base[r]) for r in used],
+            list(model.T.values()),
+            float((requests.rate * base)[~changeable].sum()),
+        )
     )
     return model

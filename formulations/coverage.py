@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pyomo.environ as pyo
 
 from ..problem.evaluate import latency_empty_s
 from ..problem.instance import Instance
 from ..problem.terms import coverage_terms
-from .nearness import Nearness
+from .availability import Availability
 from .partner_rows import add_partner_rows
 from .placement_block import add_placement, check_rows, linear, new_model
 from .profile_rows import add_profile_rows
@@ -17,9 +19,9 @@ from .profile_rows import add_profile_rows
 def coverage_model(
     instance: Instance,
     *,
-    shared: bool = True,
     partners: bool = True,
     profiles: bool = True,
+    time_s: float = math.inf,
 ) -> pyo.ConcreteModel:
     """Build the default model.
 
@@ -29,44 +31,48 @@ def coverage_model(
     Parameters
     ----------
     instance : Instance
-    shared : bool
-        Let all terms share one variable ``near[server set, item]`` for "some server of the set
-        caches the item" instead of a sum over ``x`` in each row: fewer nonzeros, the same bound.
     partners, profiles : bool
         Add the valid rows of `partner_rows` and `profile_rows`: a tighter linear relaxation, the
-        same integer solutions.
+        same integer solutions. With them, all rows share the variables of `Availability`, which
+        takes fewer nonzeros than sums over ``x``.
+    time_s : float
+        Seconds that there are to build it; by default as many as it takes.
 
     Returns
     -------
     pyomo.ConcreteModel
         Variables ``x`` and ``z``, constraints ``capacity`` and ``cover``, objective ``latency`` in
         seconds, to be minimised; and what the options add.
+
+    Raises
+    ------
+    UnsupportedError
+        If it would be too large.
+    TimeoutError
+        If building it would take longer than `time_s`.
     """
     terms = coverage_terms(instance)
     members = terms.expert_sets[terms.expert_set]
     term, column = np.nonzero(members < terms.items)
-    check_rows(len(term), "coverage")
+    check_rows(len(term), "coverage", time_s)
     model = new_model("coverage")
     x = add_placement(model, instance)
     model.z = pyo.Var(range(len(terms)), bounds=(0, 1))
     z = list(model.z.values())
 
-    near = Nearness(model, terms, x)
-    single = terms.sizes() == 1
+    available = Availability(model, terms, x)
+    shared = (terms.sizes() > 1) & (partners or profiles)
     model.cover = pyo.Constraint(pyo.Any)
     item = members[term, column].tolist()
     server_set = terms.server_set[term].tolist()
-    direct = (single[term] | (not shared)).tolist()
-    for t, k, g, i, straight in zip(
-        term.tolist(), column.tolist(), server_set, item, direct, strict=True
-    ):
-        provider = near.servers(g, i) if straight else [near(g, i)]
+    for t, k, g, i in zip(term.tolist(), column.tolist(), server_set, item, strict=True):
+        provider = [available(g, i)] if shared[t] else available.servers(g, i)
         coefficients = [1.0] + [-1.0] * len(provider)
         model.cover[t, k] = (None, linear(coefficients, [z[t], *provider]), 0)
     if partners:
-        add_partner_rows(model, instance, terms, near)
+        add_partner_rows(model, instance, terms, available)
     if profiles:
-        add_profile_rows(model, instance, terms, near)
+        add_profile_rows(model, instance, terms, available)
     model.latency = pyo.Objective(
         expr=linear((-terms.weight_s).tolist(), z, latency_empty_s(instance))
     )

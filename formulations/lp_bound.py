@@ -8,7 +8,9 @@ from pyomo.common.gc_manager import PauseGC
 
 from ..linear.highs import run_highs
 from ..method import Limits, Method, Outcome
+from ..problem.evaluate import limitless_saving_s
 from ..problem.instance import Instance
+from ..problem.solution import StoppedBy
 from .compiled import compiled
 from .coverage import coverage_model
 
@@ -27,11 +29,15 @@ def lp_bound(instance: Instance, *, limits: Limits, seed: int = 0) -> Outcome:
         Not used.
     """
     deadline = limits.deadline()
-    with PauseGC():
-        linear, _ = compiled(coverage_model(instance))
-    rest = dataclasses.replace(limits, time_s=deadline.remaining_s())
-    result = run_highs(linear, limits=rest, relax=True)
-    return Outcome(None, result.stopped_by, max(result.bound, 0.0))
+    try:
+        with PauseGC():
+            linear, _ = compiled(coverage_model(instance, time_s=deadline.remaining_s()))
+    except TimeoutError:
+        return Outcome(None, StoppedBy.TIME, bound_saving_s=limitless_saving_s(instance))
+    # Without the constant that would take the saving's last digits.
+    linear = dataclasses.replace(linear, offset=0.0)
+    result = run_highs(linear, limits=deadline.limits(threads=limits.threads), relax=True)
+    return Outcome(None, result.stopped_by, bound_saving_s=-result.bound)
 
 
 METHOD = Method("lp", "bound by the linear relaxation, no placement", lp_bound, bound=lp_bound)

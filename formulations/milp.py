@@ -14,11 +14,12 @@ from pyomo.common.gc_manager import PauseGC
 from ..heuristics.ascent import ascent
 from ..heuristics.greedy import greedy
 from ..linear.highs import run_highs
-from ..method import Limits, Method, Outcome
+from ..method import Deadline, Limits, Method, Outcome
 from ..problem.errors import InputError
+from ..problem.evaluate import evaluate, latency_empty_s
 from ..problem.instance import BoolArray, Instance
 from ..problem.placement import Placement, within_capacities
-from ..problem.solution import StoppedBy
+from ..problem.solution import StoppedBy, latency_gap
 from .assignment import assignment_model
 from .compiled import compiled
 from .coverage import coverage_model
@@ -26,11 +27,17 @@ from .threshold import threshold_model
 
 Formulation = Literal["coverage", "threshold", "assignment"]
 
+#: Share of the time left in which the start is sought.
+_START_SHARE = 0.3
+
 FORMULATIONS: dict[Formulation, Callable[..., pyo.ConcreteModel]] = {
     "coverage": coverage_model,
     "threshold": threshold_model,
     "assignment": assignment_model,
 }
+
+#: What HiGHS does by itself takes more time here than it saves: docs/algorithms.md.
+_TUNED = {"presolve": "off", "mip_heuristic_effort": 0.0, "mip_pscost_minreliable": 1}
 
 
 def milp(
@@ -39,13 +46,10 @@ def milp(
     limits: Limits,
     seed: int,
     formulation: Formulation = "coverage",
-    shared: bool = True,
     partners: bool = True,
     profiles: bool = True,
-    climbs: int = 16,
-    presolve: bool = False,
-    effort: float = 0.0,
-    reliable: int = 1,
+    start_orders: int = 16,
+    tuned: bool = True,
     start: Placement | None = None,
 ) -> Outcome:
     """Solve an explicit mixed-integer model with HiGHS.
@@ -59,19 +63,15 @@ def milp(
         HiGHS' random seed.
     formulation : {"coverage", "threshold", "assignment"}
         All three have the same optimum; `coverage` is the smallest.
-    shared, partners, profiles : bool
+    partners, profiles : bool
         Of `coverage_model`; the other formulations do not have them.
-    climbs : int
-        Server orders of `ascent`, whose placement HiGHS begins with where no start is given; with
-        K = 1 that of `greedy`, which is as good and quicker. 0 for none.
-    presolve : bool
-        HiGHS' presolve, which finds next to nothing to remove here.
-    effort : float
-        Share of the work that HiGHS may spend on its own heuristics, 0 to 1.
-    reliable : int
-        Tries of strong branching on a variable before HiGHS trusts its pseudocost (Achterberg,
-        Koch, Martin 2005, doi:10.1016/j.orl.2004.04.002). They take most of the time where it is 8,
-        HiGHS' own default.
+    start_orders : int
+        Where no start is given, HiGHS begins with the placement of `ascent` with so many server
+        orders, with K = 1 with that of `greedy`; 0 for none.
+    tuned : bool
+        HiGHS without its presolve and its heuristics, and with one try of strong branching before
+        it trusts a variable's pseudocost (Achterberg, Koch, Martin 2005,
+        doi:10.1016/j.orl.2004.04.002) instead of 8; else with its own defaults.
     start : Placement, optional
         A feasible placement for HiGHS to begin with.
 
@@ -80,21 +80,26 @@ def milp(
     Outcome
         Its ``meta`` has the sizes of the model, the nodes, and the seconds of each step.
     """
-    if not 0 <= effort <= 1:
-        raise InputError(f"milp: option effort: must be 0 to 1, got {effort}")
-    if not 0 <= climbs <= 1000:
-        raise InputError(f"milp: option climbs: must be 0 to 1000, got {climbs}")
-    if not 0 <= reliable < 2**31:
-        raise InputError(f"milp: option reliable: must be >= 0, got {reliable}")
-    rows = {"shared": shared, "partners": partners, "profiles": profiles}
+    if not 0 <= start_orders <= 1000:
+        raise InputError(f"milp: option start_orders: must be 0 to 1000, got {start_orders}")
     began = time.perf_counter()
     deadline = limits.deadline()
-    # Pyomo makes many small objects that live on; looking for garbage among them takes two thirds
-    # of the time.
-    with PauseGC():
-        model = FORMULATIONS[formulation](instance, **(rows if formulation == "coverage" else {}))
-        built = time.perf_counter()
-        linear, columns = compiled(model)
+    rows = {"partners": partners, "profiles": profiles} if formulation == "coverage" else {}
+    if start is None and start_orders:
+        start = _start(instance, deadline.part(_START_SHARE), seed, start_orders)
+    if start is not None:
+        limits.watch.tell(evaluate(instance, start).saving_s)
+    started = time.perf_counter()
+    try:
+        # Pyomo makes many small objects that live on; looking for garbage among them takes two
+        # thirds of the time.
+        with PauseGC():
+            left = deadline.remaining_s()
+            model = FORMULATIONS[formulation](instance, **rows, time_s=left)
+            built = time.perf_counter()
+            linear, columns = compiled(model)
+    except TimeoutError:
+        return Outcome(start, StoppedBy.TIME)
     handed = time.perf_counter()
     item_of = {id(variable): (n, instance.item(*rest)) for (n, *rest), variable in model.x.items()}
     placed = [item_of.get(id(column)) for column in columns]
@@ -102,33 +107,36 @@ def milp(
         "formulation": formulation,
         "columns": len(columns),
         "rows": len(linear.row_lower),
-        "build_seconds": built - began,
+        "start_seconds": started - began,
+        "build_seconds": built - started,
         "hand_over_seconds": handed - built,
     }
     if deadline.passed():
         return Outcome(start, StoppedBy.TIME, meta=meta)
-    if start is None and climbs:
-        left = Limits(time_s=deadline.remaining_s())
-        if instance.top_k == 1:
-            # HiGHS has found the optimum before climbs are done.
-            start = greedy(instance, limits=left, seed=seed).placement
-        else:
-            start = ascent(instance, limits=left, seed=seed, orders=climbs).placement
-        meta["start_seconds"] = time.perf_counter() - handed
+    # Without the constant, which would take the saving's last digits. What is left of the latency
+    # without any cache is every cost that is paid in full.
+    linear = dataclasses.replace(linear, offset=0.0)
+    empty = float(linear.cost.clip(0.0).sum())
+    total, within_gap = latency_empty_s(instance), False
+
+    def tell(value: float, bound: float) -> bool:
+        nonlocal within_gap
+        limits.watch.tell(empty - value, empty - bound)
+        gap = latency_gap(total - (empty - value), max(0.0, total - (empty - bound)))
+        within_gap = limits.gap > 0 and gap is not None and gap <= limits.gap
+        return within_gap
+
     result = run_highs(
         linear,
-        limits=dataclasses.replace(limits, time_s=deadline.remaining_s()),
+        # HiGHS' own gap is that of the saving.
+        limits=dataclasses.replace(limits, time_s=deadline.remaining_s(), gap=0.0),
         seed=seed,
         start=None if start is None else _column_values(placed, start.cached(instance)),
-        options={
-            "presolve": "choose" if presolve else "off",
-            "mip_heuristic_effort": effort,
-            "mip_pscost_minreliable": reliable,
-        },
+        tell=tell,
+        options=_TUNED if tuned else None,
     )
     stopped_by = result.stopped_by
-    if stopped_by is StoppedBy.PROOF and limits.gap > 0:
-        # HiGHS calls any allowed gap optimal.
+    if within_gap and stopped_by is StoppedBy.TIME:
         stopped_by = StoppedBy.GAP
     placement = start
     if result.values is not None:
@@ -140,9 +148,18 @@ def milp(
     return Outcome(
         placement,
         stopped_by,
-        max(result.bound, 0.0),
-        meta | {"nodes": result.nodes, "solver_seconds": result.seconds},
+        meta=meta | {"nodes": result.nodes, "solver_seconds": result.seconds},
+        bound_saving_s=empty - result.bound,
     )
+
+
+def _start(instance: Instance, deadline: Deadline, seed: int, orders: int) -> Placement | None:
+    """A placement to begin with."""
+    limits = deadline.limits()
+    if instance.top_k == 1:
+        # HiGHS has found the optimum before the ascents are done.
+        return greedy(instance, limits=limits, seed=seed).placement
+    return ascent(instance, limits=limits, seed=seed, orders=orders).placement
 
 
 def _column_values(placed: list[tuple[int, int] | None], cached: BoolArray) -> dict[int, float]:

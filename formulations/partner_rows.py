@@ -9,12 +9,12 @@ import pyomo.environ as pyo
 
 from ..problem.instance import Instance
 from ..problem.terms import Terms
-from .nearness import Nearness
+from .availability import Availability
 from .placement_block import linear
 
 
 def add_partner_rows(
-    model: pyo.ConcreteModel, instance: Instance, terms: Terms, near: Nearness
+    model: pyo.ConcreteModel, instance: Instance, terms: Terms, available: Availability
 ) -> None:
     """Add ``partners[g, i, s]`` where it says more than the other rows.
 
@@ -23,7 +23,7 @@ def add_partner_rows(
     are complete; if not, none is::
 
         sum of z over the terms with server set g and s experts, i among them
-            <= C(q - 1, s - 1) * near[g, i]
+            <= C(q - 1, s - 1) * available[g, i]
 
     For s = 2 this is the capacity times x[i], its products replaced by z (Adams, Sherali 1986,
     doi:10.1287/mnsc.32.10.1274).
@@ -48,7 +48,7 @@ def add_partner_rows(
             columns = [z[t] for t in term[part].tolist()]
             model.partners[g, i, s] = (
                 None,
-                linear([1.0] * len(part) + [-float(most)], [*columns, near(g, i)]),
+                linear([1.0] * len(part) + [-float(most)], [*columns, available(g, i)]),
                 0,
             )
 

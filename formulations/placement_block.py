@@ -6,12 +6,15 @@ import numpy as np
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
-from ..linear.capacity_row import knapsack_weights
+from ..linear.capacity_row import capacity_weights
 from ..problem.errors import UnsupportedError
 from ..problem.instance import BoolArray, Instance
 
 #: Larger models are refused: they would not fit in memory, let alone be solved.
 MAX_ROWS = 1_000_000
+
+#: Seconds to build a row and hand it over, as measured (`benchmarks/hand_over.py`), doubled.
+ROW_S = 4e-5
 
 #: A placement variable's index: server, model, layer, expert.
 Index = tuple[int, int, int, int]
@@ -25,8 +28,8 @@ def new_model(name: str) -> pyo.ConcreteModel:
 def add_placement(model: pyo.ConcreteModel, instance: Instance) -> dict[tuple[int, int], pyo.Var]:
     """Add ``x[server, model, layer, expert]`` and ``capacity[server]`` to a model.
 
-    Capacities are in units that solvers get right, see `knapsack`; ``model.exact`` tells whether
-    they are the same as in bytes, or allow a little more.
+    Capacities are in units that solvers get right, see `capacity_row`; ``model.exact`` tells
+    whether they are the same as in bytes, or allow a little more.
 
     Only pairs that can help get a variable: some user requests the item, and the server is faster
     for that user than the device and the cloud.
@@ -51,7 +54,7 @@ def add_placement(model: pyo.ConcreteModel, instance: Instance) -> dict[tuple[in
     for n in range(instance.servers):
         mine = np.flatnonzero(server == n)
         sizes = instance.item_bytes[item[mine]]
-        weights, room, exact = knapsack_weights(sizes, int(instance.capacity_bytes[n]))
+        weights, room, exact = capacity_weights(sizes, int(instance.capacity_bytes[n]))
         if np.isfinite(room):
             members = [variables[k] for k in mine.tolist()]
             model.capacity[n] = (None, linear(weights.tolist(), members), room)
@@ -78,8 +81,18 @@ def linear(coefficients: list[float], variables: list[pyo.Var], constant: float 
     return LinearExpression(constant=constant, linear_coefs=coefficients, linear_vars=variables)
 
 
-def check_rows(rows: int, formulation: str) -> None:
-    """Refuse a model that is too large, before it is built."""
+def check_rows(rows: int, formulation: str, time_s: float) -> None:
+    """Refuse a model that is too large, or takes too long, before it is built.
+
+    Raises
+    ------
+    UnsupportedError
+        If it would have more than `MAX_ROWS` rows.
+    TimeoutError
+        If building it would take more seconds than `time_s`.
+    """
+    if rows * ROW_S > time_s:
+        raise TimeoutError(f"the {formulation} model takes longer to build than there is time")
     if rows > MAX_ROWS:
         raise UnsupportedError(
             f"the {formulation} model would have {rows} rows, the limit is {MAX_ROWS}; "

@@ -12,7 +12,7 @@ from ..problem.terms import Terms
 from ..responses.maxplus import convolve
 from ..responses.profile import LayerTerms
 from ..responses.subset_profile import subset_profiles
-from .nearness import Nearness
+from .availability import Availability
 from .partner_rows import room_for
 from .placement_block import linear
 
@@ -27,7 +27,7 @@ _ROUNDING = 1e-11
 
 
 def add_profile_rows(
-    model: pyo.ConcreteModel, instance: Instance, terms: Terms, near: Nearness
+    model: pyo.ConcreteModel, instance: Instance, terms: Terms, available: Availability
 ) -> None:
     """Add ``gain[g, m]`` and its rows for each server set g and model m where they can bind.
 
@@ -37,7 +37,8 @@ def add_profile_rows(
     combine by (max,+) convolution, as in `successive`, to F(j): exact, if only the servers of g
     counted, and they shared one storage. With ``held[g, m]``, the number of distinct experts::
 
-        held <= sum of near[g, i],    sum of weight * z <= gain <= concave envelope of F at held
+        held <= sum of available[g, i]
+        sum of weight * z <= gain <= concave envelope of F at held
 
     The envelope ends at the capacity, where F itself is the bound, not its envelope beyond.
     """
@@ -70,7 +71,7 @@ def add_profile_rows(
         held.setub(float(places))
         gain.setlb(0.0)
         gain.setub(float(most[-1]) + _ROUNDING * _SUM)
-        there = [near(g, i) for i in items.tolist()]
+        there = [available(g, i) for i in items.tolist()]
         model.count[g, m] = (None, linear([1.0] + [-1.0] * len(there), [held, *there]), 0)
         paid = [z[t] for t in rows.tolist()]
         model.collect[g, m] = (None, linear([*weight.tolist(), -1.0], [*paid, gain]), 0)
@@ -87,7 +88,7 @@ def _profiles(instance: Instance, m: int, members: IntArray, weight: FloatArray)
     inside = members < instance.items
     local = members - instance.item_offset[m]
     layer = local[:, 0] // spec.experts
-    terms = LayerTerms(layer, np.where(inside, local % spec.experts, -1), weight)
+    terms = LayerTerms(layer, np.where(inside, local % spec.experts, spec.experts), weight)
     return subset_profiles(terms, spec.layers, spec.experts).gain_s
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -12,18 +13,31 @@ from ..problem.instance import Instance
 from .placement_block import add_placement, check_rows, linear, new_model
 
 
-def threshold_model(instance: Instance) -> pyo.ConcreteModel:
+def threshold_model(instance: Instance, *, time_s: float = math.inf) -> pyo.ConcreteModel:
     """Build the model without merging anything.
 
     For the distinct latencies ``tau_0 < tau_1 < ...`` of a user's servers and device, ``z[r, j]``
     says that request r is served within ``tau_j``; then it saves at least ``tau_{j+1} - tau_j``.
     ``reach[r, j, i]`` lets that be so only if item i is cached by a server that is this fast.
 
+    Parameters
+    ----------
+    instance : Instance
+    time_s : float
+        Seconds that there are to build it; by default as many as it takes.
+
     Returns
     -------
     pyomo.ConcreteModel
         Variables ``x`` and ``z``, constraints ``capacity`` and ``reach``, objective ``latency`` in
         seconds, to be minimised.
+
+    Raises
+    ------
+    UnsupportedError
+        If it would be too large.
+    TimeoutError
+        If building it would take longer than `time_s`.
     """
     requests = instance.requests
     base = request_latency_s(instance)
@@ -41,7 +55,7 @@ def threshold_model(instance: Instance) -> pyo.ConcreteModel:
             if near:
                 needed = items[device[user, items] > begin].tolist()
                 rows.append((r, j, float(requests.rate[r]) * (end - begin), needed, near))
-    check_rows(sum(len(needed) for _, _, _, needed, _ in rows), "threshold")
+    check_rows(sum(len(needed) for _, _, _, needed, _ in rows), "threshold", time_s)
 
     model = new_model("threshold")
     x = add_placement(model, instance)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,8 +14,7 @@ from ..problem.instance import BoolArray, FloatArray, Instance
 from ..problem.placement import Placement
 from ..problem.solution import StoppedBy
 from ..responses.best_response import best_response, take_in
-from ..responses.layer_knapsack import Combine, layer_tree
-from .successive import guarantee, run_successive
+from .successive import guarantee, in_turn
 
 #: Improvements below this share of the latency are rounding errors.
 _NEGLIGIBLE = 1e-12
@@ -30,7 +28,7 @@ def ascent(
     start: Placement | None = None,
     orders: int = 4,
 ) -> Outcome:
-    """Climb from a start, or from `successive` in several orders, and keep the best.
+    """Ascend from a start, or from `successive` in several orders, and keep the best.
 
     Each step replaces what one server caches by its best response to all others, so the saving
     never falls; at the end no change of a single server helps (where profiles are exact).
@@ -42,7 +40,7 @@ def ascent(
     seed : int
         For the random orders.
     start : Placement, optional
-        Where every climb begins.
+        Where every ascent begins.
     orders : int
         How many server orders to try: as given, reversed, then random ones.
     """
@@ -50,25 +48,27 @@ def ascent(
         raise InputError(f"ascent: option orders: must be 1 to 1000, got {orders}")
     deadline = limits.deadline()
     demand = merged_demand(instance)
+    nothing = total_latency_s(demand, latency_table_s(instance))
     best, best_latency = start, np.inf
     if start is not None:
         best_latency = total_latency_s(demand, latency_table_s(instance, start.cached(instance)))
-    meta: dict[str, Any] = {}
+    share = None
     for order in server_orders(instance.servers, orders, np.random.default_rng(seed)):
         if best is not None and deadline.passed():
-            return Outcome(best, StoppedBy.TIME, meta=meta)
+            return Outcome(best, StoppedBy.TIME, meta={"server_share": share})
         if start is None:
             first = in_turn(instance, order, deadline)
             cached = first.cached
             # Each order's share holds for the best placement.
-            meta |= {} if meta else first.share
+            share = first.share if share is None else share
         else:
             cached = start.cached(instance)
-        latency, cached = climb(instance, demand, cached, order, deadline)
+        latency, cached = ascend(instance, demand, cached, order, deadline)
         if latency < best_latency or best is None:
             best, best_latency = Placement.of(instance, cached), latency
+            limits.watch.tell(nothing - latency)
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
-    return Outcome(best, stopped_by, meta=meta)
+    return Outcome(best, stopped_by, meta={"server_share": share})
 
 
 def server_orders(servers: int, count: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
@@ -79,24 +79,7 @@ def server_orders(servers: int, count: int, rng: np.random.Generator) -> list[tu
     return list(dict.fromkeys(orders))[:count]
 
 
-class InTurn(NamedTuple):
-    """A placement of `successive`, and its ``server_share`` if it reached all servers."""
-
-    cached: BoolArray
-    share: dict[str, Any]
-
-
-def in_turn(instance: Instance, order: Sequence[int], deadline: Deadline) -> InTurn:
-    """Fill the servers as `successive`, in an order."""
-    outcome = run_successive(instance, deadline, order, Combine(layer_tree))
-    assert outcome.placement is not None
-    meta = outcome.meta
-    return InTurn(
-        outcome.placement.cached(instance), {k: meta[k] for k in meta if k == "server_share"}
-    )
-
-
-def climb(
+def ascend(
     instance: Instance,
     demand: Demand,
     cached: BoolArray,
@@ -115,7 +98,7 @@ def climb(
             others = cached.copy()
             others[n] = False
             table = latency_table_s(instance, others)
-            response = best_response(instance, demand, n, table, Combine(layer_tree))
+            response = best_response(instance, demand, n, table, passed=deadline.passed)
             take_in(instance, table, n, response.cached)
             reached = total_latency_s(demand, table)
             unchanged += 1

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from ..guarantees import Facts, Guarantee, no_guarantee
+from ..guarantees import Guarantee, Structure, no_guarantee
 from ..method import Limits, Method, Outcome
 from ..problem.errors import InputError, UnsupportedError
 from ..problem.instance import BoolArray, Instance
@@ -80,6 +80,7 @@ def enumeration_greedy(instance: Instance, *, limits: Limits, seed: int, depth: 
             saving = terms.saving_s(cached)
             if saving > best_saving:
                 best, best_saving = cached, saving
+                limits.watch.tell(saving)
     stopped_by = StoppedBy.FINISHED if whole else StoppedBy.TIME
     return Outcome(Placement.of(instance, best), stopped_by, meta={"runs": runs})
 
@@ -103,16 +104,16 @@ def _refuse_if_hopeless(pairs: int, depth: int, seconds: float, limits: Limits) 
         )
 
 
-def guarantee(facts: Facts, solution: Solution) -> Guarantee:
+def guarantee(structure: Structure, solution: Solution) -> Guarantee:
     """See `enumeration_greedy`."""
     if solution.stopped_by is not StoppedBy.FINISHED:
         return no_guarantee("stopped early")
-    if facts.servers <= 1:
-        if facts.one_size:
+    if structure.servers <= 1:
+        if structure.one_size:
             return Guarantee(1.0, "K = 1, one server, experts of equal size")
         depth = int(solution.options.get("depth", 2))
         return Guarantee(depth / (depth + 1), f"K = 1, one server, depth {depth}")
-    if facts.one_size:
+    if structure.one_size:
         return Guarantee(0.5, "K = 1, experts of equal size")
     return no_guarantee("several servers, experts of different sizes")
 

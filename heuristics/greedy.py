@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..guarantees import Facts, Guarantee, no_guarantee
+from ..guarantees import Guarantee, Structure, no_guarantee
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.arrays import sums
 from ..problem.instance import BoolArray, FloatArray, Instance, IntArray
@@ -146,10 +146,13 @@ class Gains:
         twin._missing = self._missing.copy()
         return twin
 
+    def terms_of(self, item: int) -> IntArray:
+        """Numbers of the terms with an item."""
+        return self._term[self._first[item] : self._first[item + 1]]
+
     def add(self, server: int, item: int) -> None:
         """Cache an item on a server."""
-        terms = self._terms
-        touched = self._term[self._first[item] : self._first[item + 1]]
+        terms, touched = self._terms, self.terms_of(item)
         server_set = terms.server_set[touched]
         touched = touched[terms.server_sets[server_set, server] & ~self._near[server_set, item]]
         self._near[terms.server_sets[:, server], item] = True
@@ -178,17 +181,17 @@ def only_for_one_expert(instance: Instance) -> str | None:
     return None
 
 
-def guarantee(facts: Facts, solution: Solution) -> Guarantee:
+def guarantee(structure: Structure, solution: Solution) -> Guarantee:
     """See `greedy`; one server with K = 1 is a knapsack with additive gains."""
     if solution.stopped_by is not StoppedBy.FINISHED:
         return no_guarantee("stopped early")
-    if not facts.single:
+    if not structure.single:
         return no_guarantee("K >= 2: single experts may gain nothing")
-    if facts.one_size:
-        if facts.servers <= 1:
+    if structure.one_size:
+        if structure.servers <= 1:
             return Guarantee(1.0, "K = 1, one server, experts of equal size")
         return Guarantee(0.5, "K = 1, experts of equal size")
-    if facts.servers <= 1 and solution.options.get("rule", "best") == "best":
+    if structure.servers <= 1 and solution.options.get("rule", "best") == "best":
         return Guarantee(0.5, "K = 1, one server")
     return no_guarantee("experts of different sizes")
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ..linear.coverage_program import CoverageLp, coverage_lp
+from ..linear.coverage_program import CoverageProgram, coverage_program
 from ..linear.highs import run_highs
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.demand import merged_demand
+from ..problem.errors import InputError
 from ..problem.evaluate import latency_empty_s
 from ..problem.instance import BoolArray, Instance, IntArray
 from ..problem.placement import Placement
-from ..problem.solution import StoppedBy
+from ..problem.solution import StoppedBy, latency_gap
 from ..problem.terms import Terms, coverage_terms
-from . import stopping
-from .ascent import InTurn, climb, in_turn, server_orders
-from .fill import fill
+from .ascent import ascend, server_orders
 from .greedy import greedy
-from .successive import guarantee
+from .packing import pack_in_order
+from .successive import InTurn, guarantee, in_turn
 
 #: Share of the time limit that the starts may take.
 _START_SHARE = 0.3
@@ -49,13 +49,12 @@ def local_search(
 ) -> Outcome:
     """Search for the best placement that time allows.
 
-    Starts: the given one, or `successive` in several server orders, the rounded relaxation and,
-    with K = 1, `greedy`, improved by best responses of single servers. Single servers get stuck
-    where two must change together, so then neighbourhoods of several servers are solved as small
-    exact models: two or three servers that share users in some layers, or all servers in a few
-    layers; everything else stays. Neighbourhoods grow while they are quick and shrink when they are
-    not; one that holds the whole instance and is solved proves the optimum. Never worse than its
-    start.
+    Starts: the given one, or `successive` in several server orders and the rounded relaxation, each
+    improved by best responses of single servers. Single servers get stuck where two must change
+    together, so then neighbourhoods of several servers are solved as small exact models: two or
+    three servers that share users in some layers, or all servers in a few layers; everything else
+    stays. Neighbourhoods grow while they are quick and shrink when they are not; one that holds
+    the whole instance and is solved proves the optimum. Never worse than its start.
 
     Parameters
     ----------
@@ -71,33 +70,42 @@ def local_search(
     bound : float, optional
         A known lower bound on the latency in seconds, to stop within the gap of `limits`.
     """
+    for name, most in (("patience", patience), ("iterations", iterations)):
+        if most is not None and most < 1:
+            raise InputError(f"option {name}: must be >= 1, got {most}")
+    if bound is not None and not 0 <= bound < math.inf:
+        raise InputError(f"option bound: must be >= 0 and finite, got {bound}")
     deadline = limits.deadline()
-    rules = [stopping.when_time_is_over(deadline), stopping.without_improvement(patience)]
-    if iterations is not None:
-        rules.append(stopping.after_iterations(iterations))
-    if bound is not None:
-        rules.append(stopping.within_gap(bound, limits.gap))
-    stop = stopping.first_of(*rules)
     search = _Search(instance, seed)
-    best, saving = None, -1.0
-    meta: dict[str, Any] = {}
-    for cached, share in _starts(instance, search.terms, deadline, seed, start):
-        meta |= {} if meta else share
+    best, saving, share = None, -1.0, None
+    for cached, certified in _starts(instance, search.terms, deadline, seed, start):
+        share = certified if share is None else share
         value = search.terms.saving_s(cached)
         if value > saving:
             best, saving = cached, value
+            limits.watch.tell(saving)
     assert best is not None
 
     empty = latency_empty_s(instance)
     size = _FIRST_SIZE
     done = idle = 0
-    while (reason := stop(stopping.Progress(done, idle, empty - saving))) is None:
+
+    def reason() -> StoppedBy | None:
+        if deadline.passed():
+            return StoppedBy.TIME
+        if idle >= patience or done == iterations:
+            return StoppedBy.FINISHED
+        gap = None if bound is None else latency_gap(empty - saving, bound)
+        return StoppedBy.GAP if gap is not None and gap <= limits.gap else None
+
+    proved = None
+    while (stopped_by := reason()) is None:
         if idle == 0:
             best = search.without_useless(best)
         part = search.neighbourhood(best, size)
         result = run_highs(
             part.model.linear,
-            limits=Limits(time_s=deadline.remaining_s(), nodes=_STEP_NODES),
+            limits=deadline.limits(nodes=_STEP_NODES),
             seed=seed,
             start=part.model.start(best),
         )
@@ -108,17 +116,18 @@ def local_search(
             value = search.terms.saving_s(found)
             if value > saving * (1 + 1e-12) and search.fits(found):
                 best, saving, idle = found, value, 0
+                limits.watch.tell(saving)
         if result.stopped_by in (StoppedBy.PROOF, StoppedBy.FINISHED):
             if part.whole:
-                proved = max(0.0, empty + result.bound)
-                return Outcome(
-                    Placement.of(instance, best), result.stopped_by, proved, meta | {"steps": done}
-                )
+                stopped_by, proved = result.stopped_by, -result.bound
+                break
             if result.nodes <= _QUICK_NODES and len(part.model.linear.row_lower) < _QUICK_ROWS:
                 size *= 1.3
         else:
             size = max(_LEAST_SIZE, 0.7 * size)
-    return Outcome(Placement.of(instance, best), reason, meta=meta | {"steps": done})
+    meta = {"server_share": share, "steps": done}
+    placement = Placement.of(instance, best)
+    return Outcome(placement, stopped_by, meta=meta, bound_saving_s=proved)
 
 
 def _starts(
@@ -130,39 +139,37 @@ def _starts(
 ) -> Iterator[InTurn]:
     """Placements to begin with; the first one in any case, the others while there is time."""
     demand = merged_demand(instance)
+
+    def both(first: InTurn, order: Sequence[int], until: Deadline) -> Iterator[InTurn]:
+        yield first
+        yield InTurn(ascend(instance, demand, first.cached, order, until)[1], None)
+
     order = tuple(range(instance.servers))
     if start is not None:
-        yield InTurn(start.cached(instance), {})
-        yield InTurn(climb(instance, demand, start.cached(instance), order, deadline)[1], {})
+        yield from both(InTurn(start.cached(instance), None), order, deadline)
         return
-    share = deadline.part(_START_SHARE)
+    until = deadline.part(_START_SHARE)
     if instance.top_k == 1:
-        first_pick = greedy(
-            instance, limits=Limits(time_s=share.remaining_s()), seed=seed
-        ).placement
-        assert first_pick is not None
-        yield InTurn(first_pick.cached(instance), {})
+        placement = greedy(instance, limits=until.limits(), seed=seed).placement
+        assert placement is not None
+        yield from both(InTurn(placement.cached(instance), None), order, until)
     for order in server_orders(instance.servers, 4, np.random.default_rng(seed)):
-        first = in_turn(instance, order, deadline)
-        yield first
-        yield InTurn(climb(instance, demand, first.cached, order, share)[1], {})
-        if share.passed():
+        yield from both(in_turn(instance, order, deadline), order, until)
+        if until.passed():
             return
-    model = coverage_lp(instance, terms)
+    model = coverage_program(instance, terms)
     if len(model.linear.row_lower) <= _LP_ROWS:
-        result = run_highs(model.linear, limits=Limits(time_s=share.remaining_s()), relax=True)
+        result = run_highs(model.linear, limits=until.limits(), relax=True)
         if result.values is not None:
-            rounded = _by_value(instance, model, result.values)
-            yield InTurn(rounded, {})
-            yield InTurn(climb(instance, demand, rounded, order, share)[1], {})
+            yield from both(InTurn(_by_value(instance, model, result.values), None), order, until)
 
 
-def _by_value(instance: Instance, model: CoverageLp, values: np.ndarray) -> BoolArray:
+def _by_value(instance: Instance, model: CoverageProgram, values: np.ndarray) -> BoolArray:
     """Fill every server with the pairs of the largest values of the relaxation."""
     x = np.zeros((instance.servers, instance.items))
     x[model.server, model.item] = values[: len(model.server)]
     orders = [np.argsort(-row, kind="stable")[: int((row > 1e-6).sum())] for row in x]
-    return fill(instance, orders).cached(instance)
+    return pack_in_order(instance, orders).cached(instance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +177,7 @@ class _Part:
     """A neighbourhood: its free pairs, its model, and whether it is the whole instance."""
 
     free: BoolArray
-    model: CoverageLp
+    model: CoverageProgram
     whole: bool
 
 
@@ -248,7 +255,7 @@ class _Search:
         free[np.ix_(servers, items)] = True
         return _Part(
             free=free,
-            model=coverage_lp(self.instance, part, free=free, fixed=cached),
+            model=coverage_program(self.instance, part, free=free, fixed=cached),
             whole=len(servers) == N and taken == self.layers,
         )
 

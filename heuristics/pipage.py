@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
 
-from ..guarantees import Facts, Guarantee, no_guarantee
-from ..linear.coverage_program import coverage_lp
+from ..guarantees import Guarantee, Structure, no_guarantee
+from ..linear.coverage_program import coverage_program
 from ..linear.highs import run_highs
 from ..method import Limits, Method, Outcome
-from ..problem.evaluate import latency_empty_s
-from ..problem.instance import FloatArray, Instance, IntArray
+from ..problem.instance import FloatArray, Instance
 from ..problem.placement import Placement, within_capacities
 from ..problem.solution import ROUNDING, Solution, StoppedBy
 from ..problem.terms import Terms, coverage_terms
@@ -47,10 +45,10 @@ def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     """
     deadline = limits.deadline()
     terms = coverage_terms(instance)
-    model = coverage_lp(instance, terms)
+    model = coverage_program(instance, terms)
     result = run_highs(
         model.linear,
-        limits=dataclasses.replace(limits, time_s=deadline.remaining_s()),
+        limits=deadline.limits(threads=limits.threads),
         seed=seed,
         relax=True,
     )
@@ -59,10 +57,10 @@ def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     x = np.zeros((instance.servers, instance.items))
     if result.values is not None:
         x[model.server, model.item] = result.values[: len(model.server)].clip(0, 1)
-    rounded = _round(instance, terms, x)
+    gains = Gains(terms, instance.servers)
+    rounded = _round(instance, terms, gains, x)
     # Rounding errors of the relaxation must not break a capacity.
     cached = within_capacities(instance, rounded > 0.5)
-    gains = Gains(terms, instance.servers)
     for server, item in np.argwhere(cached).tolist():
         gains.add(server, item)
     cached, _ = greedy_pass(instance, gains, cached, True, deadline)
@@ -71,16 +69,25 @@ def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     return Outcome(
         Placement.of(instance, cached),
         stopped_by,
-        bound_latency_s=max(0.0, latency_empty_s(instance) - most),
+        bound_saving_s=most,
         meta={"lp_ratio": terms.saving_s(cached) / most if possible else None},
     )
 
 
-def _round(instance: Instance, terms: Terms, x: FloatArray) -> FloatArray:
+def _round(instance: Instance, terms: Terms, gains: Gains, x: FloatArray) -> FloatArray:
     """Move bytes inside each server until at most one expert of it is fractional; drop that."""
     x = np.where(x < _WHOLE, 0.0, np.where(x > 1 - _WHOLE, 1.0, x))
-    slope = _Slope(terms)
     sizes = instance.item_bytes.astype(np.float64)
+
+    def slope(server: int, item: int) -> float:
+        """Slope of F along one variable."""
+        mine = gains.terms_of(item)
+        inside = terms.server_sets[terms.server_set[mine]]
+        mine, inside = mine[inside[:, server]], inside[inside[:, server]]
+        inside[:, server] = False
+        missed = np.where(inside, 1 - x[:, item], 1.0).prod(axis=1)
+        return float(terms.weight_s[mine] @ missed)
+
     for n, row in enumerate(x):
         open_ = np.flatnonzero((row > 0) & (row < 1)).tolist()
         while len(open_) > 1:
@@ -88,7 +95,7 @@ def _round(instance: Instance, terms: Terms, x: FloatArray) -> FloatArray:
             # Bytes that can move from j to i, and from i to j.
             to_i = min((1 - row[i]) * sizes[i], row[j] * sizes[j])
             to_j = min(row[i] * sizes[i], (1 - row[j]) * sizes[j])
-            better = slope(x, n, i) / sizes[i] - slope(x, n, j) / sizes[j]
+            better = slope(n, i) / sizes[i] - slope(n, j) / sizes[j]
             moved = to_i if better >= 0 else -to_j
             row[i] += moved / sizes[i]
             row[j] -= moved / sizes[j]
@@ -103,30 +110,11 @@ def _round(instance: Instance, terms: Terms, x: FloatArray) -> FloatArray:
     return x
 
 
-class _Slope:
-    """Slope of F along one variable."""
-
-    def __init__(self, terms: Terms) -> None:
-        item = terms.expert_sets[terms.expert_set, 0]
-        order = np.argsort(item, kind="stable")
-        self._terms = terms
-        self._term: IntArray = order
-        self._first: IntArray = np.searchsorted(item[order], np.arange(terms.items + 1))
-
-    def __call__(self, x: FloatArray, server: int, item: int) -> float:
-        mine = self._term[self._first[item] : self._first[item + 1]]
-        inside = self._terms.server_sets[self._terms.server_set[mine]]
-        mine, inside = mine[inside[:, server]], inside[inside[:, server]].copy()
-        inside[:, server] = False
-        missed = np.where(inside, 1 - x[:, item], 1.0).prod(axis=1)
-        return float(self._terms.weight_s[mine] @ missed)
-
-
-def guarantee(facts: Facts, solution: Solution) -> Guarantee:
+def guarantee(structure: Structure, solution: Solution) -> Guarantee:
     """See `pipage`."""
     if solution.stopped_by is not StoppedBy.FINISHED:
         return no_guarantee("stopped early")
-    if facts.one_size:
+    if structure.one_size:
         return Guarantee(1 - 1 / math.e, "K = 1, experts of equal size: 1 - 1/e")
     return no_guarantee("experts of different sizes")
 

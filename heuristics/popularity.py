@@ -7,7 +7,7 @@ import numpy as np
 from ..method import Limits, Method, Outcome
 from ..problem.arrays import sums
 from ..problem.instance import Instance
-from .fill import fill
+from .packing import pack_in_order
 
 
 def popularity(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
@@ -29,7 +29,7 @@ def popularity(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
         score = (demand * helped).sum(axis=0) / instance.item_bytes
         order = np.argsort(-score, kind="stable")
         orders.append(order[score[order] > 0])
-    return Outcome(fill(instance, orders))
+    return Outcome(pack_in_order(instance, orders))
 
 
 METHOD = Method("popularity", "baseline: the most requested experts of each server", popularity)

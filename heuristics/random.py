@@ -6,14 +6,14 @@ import numpy as np
 
 from ..method import Limits, Method, Outcome
 from ..problem.instance import Instance
-from .fill import fill
+from .packing import pack_in_order
 
 
 def random(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     """Fill each server with experts in random order, skipping those that no longer fit."""
     rng = np.random.default_rng(seed)
     return Outcome(
-        fill(instance, [rng.permutation(instance.items) for _ in range(instance.servers)])
+        pack_in_order(instance, [rng.permutation(instance.items) for _ in range(instance.servers)])
     )
 
 

@@ -1,1 +1,13 @@
-"""What a problem is: data, evaluator, files, generator, importers, benchmark sets."""
+"""Where instances come from: a scenario and a seed, recorded data, named sets.
+
+In reading order:
+
+- `scenario`: what a generated instance is made from.
+- `model_table`, with `models.csv`: what the experts of published models cost.
+- `set_law`: which experts come together; `links`: round trips between positions.
+- `generate`: scenario, law and links together make an instance.
+- `sites`: recorded positions; `trace`: recorded experts of every token, with `trace_split` for
+  training and test; `popularity`: recorded counts of each expert's use.
+- `recipe`: how an instance is made, small enough to send; `suites`: named sets of recipes.
+- `records`, with `records.csv` and `placements/`: the best known solution of each instance.
+"""

@@ -10,20 +10,13 @@ import numpy as np
 
 from ..problem.arrays import sums
 from ..problem.errors import InputError
-from ..problem.instance import (
-    MAX_BYTES,
-    MAX_ITEMS,
-    MAX_USER_ITEMS,
-    BoolArray,
-    FloatArray,
-    Instance,
-    Requests,
-)
+from ..problem.instance import BoolArray, FloatArray, Instance, Requests
+from ..problem.sizes import check_sizes
 from .links import link_latencies, rounded
 from .scenario import Scenario
 from .set_law import SetLaw, generated_law
 
-#: Request rows and latencies that a generated instance may have at most.
+#: Request rows of a generated instance, or latencies: rows of 8 experts take a gigabyte.
 MAX_ROWS = 20_000_000
 
 
@@ -117,8 +110,6 @@ def build_instance(
     total = sum(model.items * model.expert_bytes for model in models)
     # As the decimal that was given: 0.35 of 1280 experts are 448, not a byte less.
     capacity = math.floor(Fraction(repr(scenario.capacity)) * total)
-    if capacity > MAX_BYTES:
-        raise InputError("capacity: exceeds 2**62 bytes")
     links = link_latencies(scenario, servers, users)
     bare = Instance(
         models=models,
@@ -187,12 +178,7 @@ def check_size(scenario: Scenario) -> None:
     InputError
     """
     cards = scenario.cards()
-    items = sum(card.layers * card.experts for card in cards)
-    if items > MAX_ITEMS or items * scenario.users > MAX_USER_ITEMS:
-        raise InputError(
-            f"{items} experts for {scenario.users} users; the limit is {MAX_ITEMS} experts, and "
-            f"{MAX_USER_ITEMS} users times experts"
-        )
+    check_sizes([card.model(scenario.precision) for card in cards], scenario.users)
     rows = max(
         scenario.users
         * card.layers

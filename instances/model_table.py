@@ -6,9 +6,12 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from ..problem.errors import InputError
-from ..problem.instance import Model
+
+if TYPE_CHECKING:
+    from ..problem.instance import Model
 
 #: Bits per parameter. mxfp4 holds 32 values of 4 bits and a shared scale of 8 bits.
 PRECISION_BITS = {"fp32": 32.0, "bf16": 16.0, "fp8": 8.0, "mxfp4": 4.25, "int4": 4.0}
@@ -51,6 +54,9 @@ class ModelCard:
 
     def model(self, precision: str = "bf16") -> Model:
         """The model as an instance needs it."""
+        # Imported late, as in `Scenario.replace`: the command line's help answers without NumPy.
+        from ..problem.instance import Model
+
         return Model(self.name, self.layers, self.experts, self.top_k, self.expert_bytes(precision))
 
 

@@ -7,10 +7,15 @@ import math
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-import msgspec
-
 from ..problem.errors import InputError
+from ..problem.sizes import MAX_INT
 from .model_table import PRECISION_BITS, ModelCard, model_card
+
+#: Beyond this the number of possible expert sets takes minutes to compute.
+MAX_TOP_K = 256
+
+#: Beyond this `skew` and `coactivation` make the law of the sets overflow.
+MAX_EXPONENT = 20
 
 
 @dataclass(frozen=True)
@@ -22,34 +27,36 @@ class Scenario:
     Parameters
     ----------
     models : tuple of str
-        Names from the model table; user u runs model ``u mod M``.
+        Names in the model table; user u runs model ``u mod M``.
     layers, experts, top_k : int, optional
-        Replace the models' own numbers, to make smaller instances.
+        Instead of the models' own, to make smaller instances.
     precision : str
-        Of the experts' weights, a key of `PRECISION_BITS`.
+        Of the experts' weights: bf16, fp8, mxfp4, int4 or fp32.
     servers, users : int
+        How many there are.
     area_m : float
         Side of the square in which servers and users are drawn uniformly, in metres (assumed).
     capacity : float
-        Storage of each server as a share of the bytes of all experts (assumed).
+        Storage of each server as a share of the bytes of all experts, at most 1 (assumed).
     local : int
         Experts of each layer that a device keeps: those its user needs most (assumed).
     skew : float
-        Zipf exponent of the experts' weights; 0 is uniform (assumed). With K >= 2 the popularity
-        is flatter than the weights, because one token uses an expert once.
+        Exponent of Zipf's law, which the experts' weights follow; 0 is uniform (assumed). With
+        K >= 2 the popularity is flatter than the weights: one token uses an expert once.
     coactivation : float
-        0: experts come together only by popularity. c > 0: every pair of the same random group of
-        top_k experts multiplies a set's odds by exp(c), while the popularity of each expert stays
-        the same (exactly where all sets are enumerated, see `max_sets`).
+        Strength c of experts coming together; 0 is by popularity only, 3 is strong (assumed).
+        Every pair of the same random group of top_k experts multiplies a set's odds by exp(c),
+        while the popularity of each expert stays the same (exactly where all sets are enumerated,
+        see `max_sets`).
     user_concentration : float
-        Total mass of the Dirichlet law from which each user draws their own law of the sets, around
-        the common one: large is alike, ``inf`` is equal (assumed).
+        Likeness of the users: large is alike, ``inf`` is equal (assumed). The total mass of the
+        Dirichlet law from which each user draws their own law of the sets, around the common one.
     max_sets : int
-        Up to so many expert sets of a layer are enumerated; where there are more, this many draws
-        make the support. A recorded gpt-oss layer has thousands of sets: draw more for realism.
+        Expert sets of a layer at most. Up to so many are enumerated; where there are more, this
+        many draws make the support. A recorded gpt-oss layer has thousands: draw more for realism.
     tokens : int, optional
-        Count the sets of so many drawn tokens for each user and layer, instead of using the
-        probabilities themselves: sparse sets.
+        Drawn for each user and layer, to count their sets instead of taking the probabilities:
+        sparse sets.
     radius_m : float
         Range of the radio link in metres (assumed).
     carrier_hz, bandwidth_hz : float
@@ -131,8 +138,8 @@ class Scenario:
             value = getattr(self, spec.name)
             if isinstance(value, str | tuple) or value is None:
                 continue
-            if isinstance(value, int) and value >= 2**31:
-                raise InputError(f"{spec.name}: must be < 2**31")
+            if isinstance(value, int) and value > MAX_INT:
+                raise InputError(f"{spec.name}: must be <= {MAX_INT}")
             if math.isnan(value) or (math.isinf(value) and spec.name not in may_be_infinite):
                 raise InputError(f"{spec.name}: must be finite")
             if spec.name not in any_sign and not (
@@ -141,16 +148,16 @@ class Scenario:
                 least = ">=" if spec.name in may_be_zero else ">"
                 raise InputError(f"{spec.name}: must be {least} 0")
         for card in cards:
-            # Beyond this the number of possible sets takes minutes to compute.
-            if card.top_k > 256:
-                raise InputError(f"top_k: must be <= 256, got {card.top_k}")
+            if card.top_k > MAX_TOP_K:
+                raise InputError(f"top_k: must be <= {MAX_TOP_K}, got {card.top_k}")
             if card.top_k > card.experts:
                 raise InputError(f"top_k: {card.top_k} exceeds the {card.experts} experts")
             if self.local > card.experts:
                 raise InputError(f"local: {self.local} exceeds the {card.experts} experts")
-        # Beyond these the law of the sets overflows.
-        if self.skew > 20 or self.coactivation > 20:
-            raise InputError("skew and coactivation: must be <= 20")
+        if max(self.skew, self.coactivation) > MAX_EXPONENT:
+            raise InputError(f"skew and coactivation: must be <= {MAX_EXPONENT}")
+        if self.capacity > 1:
+            raise InputError("capacity: must be <= 1, a share of the bytes of all experts")
 
     def cards(self) -> tuple[ModelCard, ...]:
         """The models' cards with `layers`, `experts` and `top_k` replaced where given."""
@@ -172,6 +179,9 @@ class Scenario:
         InputError
             If a field is unknown or a value does not fit it.
         """
+        # Imported late: --help needs the fields alone.
+        from ..problem.validation import convert
+
         types = get_type_hints(Scenario)
         values = {}
         for name, value in changes.items():
@@ -179,8 +189,5 @@ class Scenario:
                 raise InputError(f"unknown scenario field {name!r}, known: {', '.join(types)}")
             if name == "models" and isinstance(value, str):
                 value = value.split("+")
-            try:
-                values[name] = msgspec.convert(value, types[name], strict=False)
-            except msgspec.ValidationError as error:
-                raise InputError(f"{name}: {error}") from None
+            values[name] = convert(value, types[name], name, strict=False)
         return dataclasses.replace(self, **values)

@@ -18,11 +18,13 @@ from ..problem.arrays import sums, unique_rows
 from ..problem.errors import InputError
 from ..problem.files import decode, read_bytes
 from ..problem.instance import FloatArray, Instance, IntArray, Requests
+from ..problem.names import check_name
 from .generate import build_instance, random_stream, scenario_fields
 from .model_table import model_table
 from .scenario import Scenario
 from .sites import draw_geography
 
+#: Bytes of a trace's arrays, which may be compressed in a file of `MAX_FILE_BYTES`.
 _MAX_TRACE_BYTES = 8 * 2**30
 
 #: What NumPy and zipfile raise on files that are damaged, encrypted, pickled or absurdly large.
@@ -97,6 +99,8 @@ def read_trace(path: str | Path, sequences: str | Path | None = None) -> Trace:
     rows = decode(sequences, read_bytes(sequences), list[_Sequence])
     if sequence.min() < 0 or sequence.max() >= len(rows):
         raise InputError(f"{path}: sequence: {sequences} has {len(rows)} sequences only")
+    for number, row in enumerate(rows):
+        check_name(row.category, f"{sequences}: [{number}].category")
     names, code = np.unique([row.category for row in rows], return_inverse=True)
     # Only categories that the trace really has.
     used, category = np.unique(code[sequence], return_inverse=True)
@@ -141,8 +145,10 @@ def import_trace(
     Raises
     ------
     InputError
-        If the trace does not fit the model.
+        If the trace does not fit the model, or `max_sets` is less than 1.
     """
+    if max_sets is not None and max_sets < 1:
+        raise InputError(f"max_sets: must be >= 1, got {max_sets}")
     scenario = _fitted(scenario, trace)
     geography = draw_geography(
         sites, points, servers=scenario.servers, users=scenario.users, seed=seed

@@ -27,7 +27,7 @@ _COMBINATIONS = 200_000
 _RELAXED = 1e-5
 
 
-class Row(NamedTuple):
+class CapacityRow(NamedTuple):
     """A row ``sum of weight[j] * count[j] <= room``.
 
     Attributes
@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def knapsack_row(sizes: tuple[int, ...], counts: tuple[int, ...], capacity: int) -> Row:
+def capacity_row(sizes: tuple[int, ...], counts: tuple[int, ...], capacity: int) -> CapacityRow:
     """Row for experts of some sizes.
 
     Parameters
@@ -60,21 +60,21 @@ def knapsack_row(sizes: tuple[int, ...], counts: tuple[int, ...], capacity: int)
         In bytes.
     """
     if sum(size * count for size, count in zip(sizes, counts, strict=True)) <= capacity:
-        return Row((0.0,) * len(sizes), math.inf, True)
+        return CapacityRow((0.0,) * len(sizes), math.inf, True)
     unit = math.gcd(*sizes)
     sizes = tuple(size // unit for size in sizes)
     capacity //= unit
     if max(sizes) <= _SAFE:
-        return Row(tuple(map(float, sizes)), float(capacity), True)
+        return CapacityRow(tuple(map(float, sizes)), float(capacity), True)
     row = _equivalent(sizes, counts, capacity)
     if row is not None:
         return row
     scale = max(sizes) / 1e4
     weight = tuple(size / scale for size in sizes)
-    return Row(weight, capacity / scale + _RELAXED * 1e4, False)
+    return CapacityRow(weight, capacity / scale + _RELAXED * 1e4, False)
 
 
-def knapsack_weights(sizes: IntArray, capacity: int) -> tuple[FloatArray, float, bool]:
+def capacity_weights(sizes: IntArray, capacity: int) -> tuple[FloatArray, float, bool]:
     """Weights of the experts of one server, the room, and whether the row is exact.
 
     Parameters
@@ -85,11 +85,13 @@ def knapsack_weights(sizes: IntArray, capacity: int) -> tuple[FloatArray, float,
         In bytes.
     """
     distinct, place, counts = np.unique(sizes, return_inverse=True, return_counts=True)
-    row = knapsack_row(tuple(distinct.tolist()), tuple(counts.tolist()), capacity)
+    row = capacity_row(tuple(distinct.tolist()), tuple(counts.tolist()), capacity)
     return np.array(row.weight)[place], row.room, row.exact
 
 
-def _equivalent(sizes: tuple[int, ...], counts: tuple[int, ...], capacity: int) -> Row | None:
+def _equivalent(
+    sizes: tuple[int, ...], counts: tuple[int, ...], capacity: int
+) -> CapacityRow | None:
     """Small coefficients that part the counts that fit from those that do not, if there are any.
 
     A linear program with a row for each extreme count found so far; new ones are looked for among
@@ -130,7 +132,7 @@ def _equivalent(sizes: tuple[int, ...], counts: tuple[int, ...], capacity: int) 
             if weight.max() / margin > _SAFE:
                 return None
             room = (high[top] + low[bottom]) / (2 * margin)
-            return Row(tuple((weight / margin).tolist()), float(room), True)
+            return CapacityRow(tuple((weight / margin).tolist()), float(room), True)
         if top in inside and bottom in outside:
             return None
         inside.append(top)

@@ -10,12 +10,12 @@ import scipy.sparse as sp
 from ..problem.arrays import sums, unique_rows
 from ..problem.instance import BoolArray, FloatArray, Instance, IntArray
 from ..problem.terms import Terms
-from .capacity_row import knapsack_weights
+from .capacity_row import capacity_weights
 from .highs import LinearModel
 
 
 @dataclass(frozen=True, eq=False)
-class CoverageLp:
+class CoverageProgram:
     """A coverage model as arrays.
 
     Attributes
@@ -41,13 +41,13 @@ class CoverageLp:
         return dict(enumerate(cached[self.server, self.item].astype(np.float64).tolist()))
 
 
-def coverage_lp(
+def coverage_program(
     instance: Instance,
     terms: Terms,
     *,
     free: BoolArray | None = None,
     fixed: BoolArray | None = None,
-) -> CoverageLp:
+) -> CoverageProgram:
     """Build the model over the free pairs, given what the others cache.
 
     Parameters
@@ -68,13 +68,13 @@ def coverage_lp(
     weight, room, exact = np.zeros(len(sizes)), np.zeros(instance.servers), True
     for n in range(instance.servers):
         mine = np.flatnonzero(cover.server == n)
-        weight[mine], room[n], same = knapsack_weights(sizes[mine], int(left[n]))
+        weight[mine], room[n], same = capacity_weights(sizes[mine], int(left[n]))
         exact = exact and same
-    cover = _within(cover, weight, room)
+    cover = _with_capacities(cover, weight, room)
     return replace(cover, linear=replace(cover.linear, exact=exact))
 
 
-def priced_lp(terms: Terms, most: IntArray, prices: FloatArray) -> CoverageLp:
+def priced_program(terms: Terms, most: IntArray, prices: FloatArray) -> CoverageProgram:
     """Build the model of one layer in which caching has a price instead of a shared capacity.
 
     Terms share columns for "some server of the set caches the expert": fewer nonzeros, and twice
@@ -90,10 +90,12 @@ def priced_lp(terms: Terms, most: IntArray, prices: FloatArray) -> CoverageLp:
     """
     cover = _cover(terms, np.ones((len(most), terms.items), dtype=np.bool_), shared=True)
     cover.linear.cost[: len(cover.server)] = prices[cover.server]
-    return _within(cover, np.ones(len(cover.server)), most.astype(np.float64))
+    return _with_capacities(cover, np.ones(len(cover.server)), most.astype(np.float64))
 
 
-def _within(cover: CoverageLp, weight: FloatArray, room: FloatArray) -> CoverageLp:
+def _with_capacities(
+    cover: CoverageProgram, weight: FloatArray, room: FloatArray
+) -> CoverageProgram:
     """Add a capacity row for each server at the end."""
     servers, columns = len(room), cover.linear.matrix.shape[1]
     shares = (weight, (cover.server, np.arange(len(weight))))
@@ -107,7 +109,7 @@ def _within(cover: CoverageLp, weight: FloatArray, room: FloatArray) -> Coverage
     return replace(cover, linear=linear)
 
 
-def _cover(terms: Terms, free: BoolArray, *, shared: bool) -> CoverageLp:
+def _cover(terms: Terms, free: BoolArray, *, shared: bool) -> CoverageProgram:
     """Placement columns, perhaps shared columns, and terms; a row for each expert of a term."""
     column_of, server, item = _columns(terms, free)
     X, T = len(server), len(terms)
@@ -151,7 +153,7 @@ def _cover(terms: Terms, free: BoolArray, *, shared: bool) -> CoverageLp:
         upper=np.ones(columns),
         integer=np.arange(columns) < X,
     )
-    return CoverageLp(linear, server, item)
+    return CoverageProgram(linear, server, item)
 
 
 def _open_terms(terms: Terms, free: BoolArray, fixed: BoolArray) -> Terms:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,12 @@ import numpy as np
 from ..method import Deadline, Limits
 from ..problem.instance import BoolArray, FloatArray
 from ..problem.solution import StoppedBy
+from ..watch import Watch
 from .quiet import silenced
+from .rounding import UNIT_ROUNDOFF, gamma
 
 #: The costs are scaled to this sum, so that HiGHS' absolute tolerances of 1e-6 are 1e-10 of it.
-_COST_SUM = 1e4
+COST_SUM = 1e4
 
 #: Most simplex iterations of a `GrowingLp`, for each row and column, from its last basis (hundreds
 #: in all are usual), and from scratch.
@@ -26,6 +29,8 @@ _STOPPED_BY = {
     highspy.HighsModelStatus.kOptimal: StoppedBy.PROOF,
     highspy.HighsModelStatus.kModelEmpty: StoppedBy.PROOF,
     highspy.HighsModelStatus.kTimeLimit: StoppedBy.TIME,
+    # Whoever watches knows better why.
+    highspy.HighsModelStatus.kInterrupt: StoppedBy.TIME,
     highspy.HighsModelStatus.kSolutionLimit: StoppedBy.NODES,
     highspy.HighsModelStatus.kInfeasible: StoppedBy.INFEASIBLE,
 }
@@ -43,8 +48,8 @@ class LinearModel:
     row_lower, row_upper : float array [rows]
     integer : bool array [columns]
     exact : bool
-        False if the rows allow a little more than what is meant, see `knapsack`: then solving the
-        integer model proves its bound, but not its solution.
+        False if the rows allow a little more than what is meant, see `capacity_row`: then solving
+        the integer model proves its bound, but not its solution.
     """
 
     cost: FloatArray
@@ -61,17 +66,27 @@ class LinearModel:
         """Lower bound on the objective from any row multipliers, right or wrong.
 
         Weak duality over the box of the columns (Neumaier, Shcherbina 2004,
-        doi:10.1007/s10107-003-0433-3): tolerances and time limits of the solver do not matter.
+        doi:10.1007/s10107-003-0433-3): tolerances and time limits of the solver do not matter, and
+        the rounding of this very computation is made up for. Minus infinity if a column's box is
+        infinite and the sign of its reduced cost is open.
         """
         y = np.where(np.isinf(self.row_lower), np.minimum(row_dual, 0.0), row_dual)
         y = np.where(np.isinf(self.row_upper), np.maximum(y, 0.0), y)
         with np.errstate(invalid="ignore"):
             from_rows = np.where(y > 0, y * self.row_lower, np.where(y < 0, y * self.row_upper, 0))
-        reduced = self.cost - self.matrix.T @ y
-        from_columns = np.where(reduced > 0, reduced * self.lower, reduced * self.upper)
-        parts = np.concatenate([from_rows, from_columns, [self.offset]])
-        # Room for the rounding of this very sum.
-        return float(parts.sum() - 1e-13 * np.abs(parts).sum())
+            reduced = self.cost - self.matrix.T @ y
+            # The exact reduced costs are no further away. Their own sum matters, not they: at an
+            # optimum large numbers cancel out in them. Twice as much, for what rounds below.
+            sizes = np.abs(self.cost) + abs(self.matrix).T @ np.abs(y)
+            error = 2 * gamma(int(np.diff(self.matrix.indptr).max(initial=0)) + 2) * sizes
+            corners = [
+                np.where(factor == 0, 0.0, factor * end)
+                for factor in (reduced - error, reduced + error)
+                for end in (self.lower, self.upper)
+            ]
+        parts = np.concatenate([from_rows, np.minimum.reduce(corners), [self.offset]])
+        # Each part is rounded once; their sum is rounded once, too.
+        return math.fsum(parts) - 4 * UNIT_ROUNDOFF * float(np.abs(parts).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +123,7 @@ def run_highs(
     relax: bool = False,
     start: Mapping[int, float] | None = None,
     options: Mapping[str, object] | None = None,
+    tell: Callable[[float, float], object] | None = None,
 ) -> HighsResult:
     """Solve with HiGHS.
 
@@ -122,12 +138,15 @@ def run_highs(
         Values of some columns, by column number; HiGHS completes them.
     options : mapping, optional
         Further options of HiGHS, by name.
+    tell : callable, optional
+        Is told the objective of the incumbent and the dual bound of an integer program while it is
+        solved, infinite where there is none; ends it by answering True.
 
     Returns
     -------
     HighsResult
     """
-    scale = min(_COST_SUM / max(float(np.abs(linear.cost).sum()), 1e-300), 1e300)
+    scale = min(COST_SUM / max(float(np.abs(linear.cost).sum()), 1e-300), 1e300)
     # The number of threads is fixed by a process' first solve, unless the scheduler is reset.
     highspy.Highs.resetGlobalScheduler(True)
     solver = _new_solver(limits, seed, options or {})
@@ -136,11 +155,12 @@ def run_highs(
         index = np.fromiter(start, dtype=np.int32)
         value = np.fromiter(start.values(), dtype=np.float64)
         _check(solver.setSolution(len(index), index, value), "passing the start")
+    is_mip = not relax and bool(linear.integer.any())
+    watcher = _Watcher(limits.watch, lambda value: value / scale + linear.offset, tell)
     began = time.perf_counter()
-    _check(solver.run(), "solving")
+    watcher.run(solver, is_mip)
     seconds = time.perf_counter() - began
     info = solver.getInfo()
-    is_mip = not relax and bool(linear.integer.any())
     has_solution = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     solution = solver.getSolution()
     row_dual = np.array(solution.row_dual) / scale if not is_mip and solution.dual_valid else None
@@ -162,6 +182,46 @@ def run_highs(
         nodes=max(0, int(info.mip_node_count)),
         seconds=seconds,
     )
+
+
+class _Watcher:
+    """Lets a watch stop HiGHS, and is told how far it is."""
+
+    def __init__(
+        self,
+        watch: Watch,
+        unit: Callable[[float], float],
+        tell: Callable[[float, float], object] | None,
+    ) -> None:
+        self._watch, self._unit, self._tell = watch, unit, tell
+        self._error: BaseException | None = None
+
+    def run(self, solver: highspy.Highs, is_mip: bool) -> None:
+        """Solve; an exception of whoever is told comes out here."""
+        kinds = highspy.cb.HighsCallbackType
+        _check(solver.setCallback(self._look, None), "setting the callback")
+        _check(
+            solver.startCallback(
+                kinds.kCallbackMipInterrupt if is_mip else kinds.kCallbackSimplexInterrupt
+            ),
+            "starting the callback",
+        )
+        status = solver.run()
+        if self._error is not None:
+            raise self._error
+        _check(status, "solving")
+
+    def _look(self, kind: object, message: str, out: Any, answer: Any, data: object) -> None:
+        # Nothing may be raised into HiGHS.
+        try:
+            stop = self._watch.stopped
+            if self._tell is not None:
+                known = self._unit(out.mip_primal_bound), self._unit(out.mip_dual_bound)
+                stop = self._tell(*known) is True or stop
+        except BaseException as error:
+            self._error, stop = error, True
+        if stop and answer is not None:
+            answer.user_interrupt = True
 
 
 class GrowingLp:

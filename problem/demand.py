@@ -8,17 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import sums, unique_rows
+from .evaluate import request_latency_s
 from .instance import FloatArray, Instance, IntArray
 
 
 @dataclass(frozen=True, eq=False)
 class Demand:
-    """Requests of an instance with equal (user, expert set) summed.
+    """Requests of an instance that placements differ on, equal (user, expert set) summed.
 
     Attributes
     ----------
     sets : int array [A, K]
-        Distinct expert sets as ascending item numbers, padded with I on the right.
+        Distinct expert sets as ascending item numbers, padded with I.
     user, expert_set : int array [Q]
         User and set of each sum.
     rate : float array [Q]
@@ -32,9 +33,15 @@ class Demand:
 
 
 def merged_demand(instance: Instance) -> Demand:
-    """Sum the requests of an instance by user and expert set; rows with rate 0 are left out."""
+    """Sum the requests of an instance by user and expert set.
+
+    Rows that no server can make faster are left out, and those with rate 0: however large their
+    latency is, it is the same for all placements.
+    """
     requests = instance.requests
-    asked = np.flatnonzero(requests.rate > 0)
+    everything = np.ones((instance.servers, instance.items), dtype=np.bool_)
+    faster = request_latency_s(instance, everything) < request_latency_s(instance)
+    asked = np.flatnonzero(faster & (requests.rate > 0))
     sets, code = unique_rows(np.sort(instance.request_items[asked], axis=1))
     key, inverse = np.unique(
         requests.user[asked].astype(np.int64) * len(sets) + code, return_inverse=True

@@ -23,7 +23,8 @@ class Evaluation:
     ----------
     latency_s, latency_empty_s, saving_s : float
         Expected latency with the placement, without any cached expert, and the difference;
-        seconds per token when the rates of each layer sum to 1.
+        seconds per token when the rates of each layer sum to 1. The saving is summed request by
+        request: what no server can change takes none of its digits.
     feasible : bool
         Whether no server's capacity is exceeded.
     used_bytes : int array [N]
@@ -65,16 +66,15 @@ def evaluate(instance: Instance, placement: Placement) -> Evaluation:
         If the placement does not fit the instance.
     """
     requests = instance.requests
-    cost = requests.rate * request_latency_s(instance, placement)
-    latency = float(cost.sum())
-    empty = latency_empty_s(instance)
+    now, empty = request_latency_s(instance, placement), request_latency_s(instance)
+    cost = requests.rate * now
     used = placement.cached(instance) @ instance.item_bytes
     offset = np.concatenate([[0], np.cumsum([m.layers for m in instance.models])])
     layer = sums(offset[requests.model] + requests.layer, cost, int(offset[-1]))
     return Evaluation(
-        latency_s=latency,
-        latency_empty_s=empty,
-        saving_s=empty - latency,
+        latency_s=float(cost.sum()),
+        latency_empty_s=float((requests.rate * empty).sum()),
+        saving_s=float((requests.rate * (empty - now)).sum()),
         feasible=bool((used <= instance.capacity_bytes).all()),
         used_bytes=used,
         user_latency_s=sums(requests.user, cost, instance.users),
@@ -88,18 +88,33 @@ def latency_empty_s(instance: Instance) -> float:
     return float((instance.requests.rate * request_latency_s(instance)).sum())
 
 
-def request_latency_s(instance: Instance, placement: Placement | None = None) -> FloatArray:
+def limitless_saving_s(instance: Instance) -> float:
+    """Saving of servers that hold every expert, whatever their capacities, in seconds."""
+    everything = np.ones((instance.servers, instance.items), dtype=np.bool_)
+    rate, least = instance.requests.rate, request_latency_s(instance, everything)
+    return float((rate * (request_latency_s(instance) - least)).sum())
+
+
+def request_latency_s(
+    instance: Instance, placement: Placement | BoolArray | None = None
+) -> FloatArray:
     """Latency of each request row: the slowest of its experts, each at its nearest holder.
+
+    Parameters
+    ----------
+    instance : Instance
+    placement : Placement or bool array [N, I], optional
+        By default, nothing is cached on any server.
 
     Returns
     -------
     float array [R]
-        Seconds; without a placement, nothing is cached on any server.
+        Seconds.
     """
     items = instance.request_items
     user = instance.requests.user
     latency = np.zeros(len(user))
-    cached = None if placement is None else placement.cached(instance)
+    cached = placement.cached(instance) if isinstance(placement, Placement) else placement
     for users, rows in _user_blocks(instance):
         table = latency_table_s(instance, cached, users)
         first = (user[rows] - users.start).astype(np.int64) * table.shape[1]

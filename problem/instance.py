@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,15 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .names import check_name
+from .sizes import check_sizes
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-#: Upper limits, checked before any array of that size is made.
-MAX_ITEMS = 10_000_000
-MAX_USER_ITEMS = 1_000_000_000
-MAX_BYTES = 2**62
+#: Range of the sum of all rates, if it is not 0: beyond it, floating point loses digits or
+#: overflows, in the latency already. Single rates may be as small as they like.
+LEAST_DEMAND, MOST_DEMAND = 1e-200, 1e200
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Requests:
         The activated experts of each row; shorter rows are padded with -1 on the right.
     rate : float array [R]
         How often the row occurs, >= 0. With rates that sum to 1 in each layer, latencies come
-        out in seconds per token.
+        out in seconds per token. Their sum is 0, or from `LEAST_DEMAND` to `MOST_DEMAND`.
     """
 
     user: npt.NDArray[np.int32]
@@ -150,19 +152,13 @@ class Instance:
             raise InputError("models: at least one")
         for index, model in enumerate(self.models):
             _check_model(model, f"models[{index}]")
-        items = sum(model.items for model in self.models)
-        if items > MAX_ITEMS:
-            raise InputError(f"models: {items} experts in all, the limit is {MAX_ITEMS}")
-        if sum(model.items * model.expert_bytes for model in self.models) > MAX_BYTES:
-            raise InputError("models: all experts together exceed 2**62 bytes")
 
         def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)
 
         N, M = len(self.capacity_bytes), len(self.models)
         U = len(self.cloud_latency_s)
-        if U * items > MAX_USER_ITEMS:
-            raise InputError(f"users: {U} users times {items} experts is beyond {MAX_USER_ITEMS}")
+        check_sizes(self.models, U)
         put("capacity_bytes", _frozen(self.capacity_bytes, np.int64, (N,), "capacity_bytes"))
         _check_rows(self.capacity_bytes < 0, "servers[{}].capacity_bytes: must be >= 0")
         for name, shape in (
@@ -173,7 +169,7 @@ class Instance:
             array = _frozen(getattr(self, name), np.float64, shape, name)
             put(name, array)
             _check_latency(array, name)
-        put("local", _frozen(self.local, np.bool_, (U, items), "local"))
+        put("local", _frozen(self.local, np.bool_, (U, self.items), "local"))
         put("server_names", self.server_names or tuple(f"server-{n}" for n in range(N)))
         put("user_names", self.user_names or tuple(f"user-{u}" for u in range(U)))
         for name, rows in (("server", N), ("user", U)):
@@ -184,8 +180,12 @@ class Instance:
             if np.isinf(position).any():
                 raise InputError(f"{name}_position_m: must be finite, or NaN where unknown")
             put(f"{name}_position_m", position)
-            if len(getattr(self, f"{name}_names")) != rows:
+            names = getattr(self, f"{name}_names")
+            if len(names) != rows:
                 raise InputError(f"{name}_names: expected {rows} names")
+            for index, each in enumerate(names):
+                check_name(each, f"{name}s[{index}].name")
+        check_name(self.name, "name")
         put("requests", self._checked_requests())
 
     def _checked_requests(self) -> Requests:
@@ -226,7 +226,13 @@ class Instance:
         _check_rows(repeated.any(axis=1), "requests.experts[{}]: an expert is repeated")
         slowest = max(self.cloud_latency_s.max(initial=0.0), 1.0)
         with np.errstate(over="ignore"):
-            if not np.isfinite(rate.sum() * slowest):
+            demand = rate.sum()
+            if demand and not LEAST_DEMAND <= demand <= MOST_DEMAND:
+                raise InputError(
+                    f"requests.rate: the sum is {demand:.3g}, not {LEAST_DEMAND:g} to "
+                    f"{MOST_DEMAND:g}; take another unit"
+                )
+            if not np.isfinite(demand * slowest):
                 raise InputError("requests.rate: the total latency overflows")
         return Requests(experts=experts, rate=rate, **columns)
 
@@ -307,6 +313,13 @@ class Instance:
         local = self.local_latency_s[users][:, self.item_model]
         return np.where(self.local[users], np.minimum(local, cloud), cloud)
 
+    @cached_property
+    def sha256(self) -> str:
+        """Check sum of the instance's file, as it is written without compression."""
+        from .instance_file import instance_bytes
+
+        return hashlib.sha256(instance_bytes(self)).hexdigest()
+
     def replace(self, **changes: Any) -> Instance:
         """Copy with some fields changed, validated again."""
         return dataclasses.replace(self, **changes)
@@ -337,6 +350,7 @@ def _check_model(model: Model, where: str) -> None:
         value = getattr(model, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InputError(f"{where}.{name}: must be a whole number >= 1")
+    check_name(model.name, f"{where}.name")
     if model.top_k > model.experts:
         raise InputError(f"{where}.top_k: {model.top_k} exceeds experts ({model.experts})")
 

@@ -12,14 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .file_kind import json_kind
 from .files import check_header, decode, read_bytes, write_bytes
-from .instance import MAX_BYTES, MAX_ITEMS, MAX_USER_ITEMS, Instance, Model, Requests
+from .instance import Instance, Model, Requests
+from .names import printable
+from .sizes import MAX_BYTES, MAX_INT, check_sizes
 
 FORMAT = "expertcache/instance"
+INSTANCE_FILE = json_kind(FORMAT)
 
 _Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_BYTES)]
 _Position = tuple[float, float]
-_MAX_INDEX = 2**31 - 1
 
 
 class _Model(msgspec.Struct, forbid_unknown_fields=True):
@@ -82,7 +85,8 @@ def read_instance(path: str | Path) -> Instance:
     file = decode(path, data, _File)
     del data
     try:
-        return _instance(file, Path(path).name.removesuffix(".gz").removesuffix(".json"))
+        name = Path(path).name.removesuffix(".gz").removesuffix(".json")
+        return _instance(file, printable(name))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -93,9 +97,9 @@ def write_instance(instance: Instance, path: str | Path) -> None:
     Raises
     ------
     InputError
-        If the file cannot be written.
+        If the file cannot be written, or another one is there.
     """
-    write_bytes(path, instance_bytes(instance))
+    write_bytes(path, instance_bytes(instance), INSTANCE_FILE)
 
 
 def instance_bytes(instance: Instance) -> bytes:
@@ -164,10 +168,7 @@ def _instance(file: _File, default_name: str) -> Instance:
         Model(name, m.layers, m.experts, m.top_k, m.expert_bytes)
         for name, m in zip(_names(file.models, "model"), file.models, strict=True)
     )
-    items = sum(m.items for m in models)
-    # Before any array of this size is made.
-    if items > MAX_ITEMS or U * items > MAX_USER_ITEMS:
-        raise InputError(f"models: {items} experts for {U} users are too many")
+    check_sizes(models, U)
     server = _table(file.latency_s.server, (U, N), "latency_s.server")
     return Instance(
         name=default_name if file.name is None else file.name,
@@ -179,7 +180,7 @@ def _instance(file: _File, default_name: str) -> Instance:
         server_latency_s=_latency(server, (U, N, M), "latency_s.server"),
         cloud_latency_s=_latency(file.latency_s.cloud, (U, M), "latency_s.cloud"),
         local_latency_s=_latency(file.latency_s.local, (U, M), "latency_s.local"),
-        local=_local(file.users, models, items),
+        local=_local(file.users, models),
         requests=_requests(file.requests, max((m.top_k for m in models), default=0)),
         server_names=_names(file.servers, "server"),
         user_names=_names(file.users, "user"),
@@ -217,9 +218,9 @@ def _latency(rows: list[Any], shape: tuple[int, ...], name: str) -> npt.NDArray[
     return np.where(np.isnan(values), np.inf, values)
 
 
-def _local(users: list[_User], models: tuple[Model, ...], items: int) -> npt.NDArray[np.bool_]:
+def _local(users: list[_User], models: tuple[Model, ...]) -> npt.NDArray[np.bool_]:
     offset = np.cumsum([0] + [m.items for m in models])
-    local = np.zeros((len(users), items), dtype=np.bool_)
+    local = np.zeros((len(users), int(offset[-1])), dtype=np.bool_)
     for u, user in enumerate(users):
         for index, (model, layer, expert) in enumerate(user.local):
             where = f"users[{u}].local[{index}]"
@@ -266,7 +267,7 @@ def _int32(
     values: list[int], name: str, row: npt.NDArray[np.int64] | None = None
 ) -> npt.NDArray[np.int32]:
     """Non-negative indices; -1 must not come in, it is the padding."""
-    bad = next((i for i, v in enumerate(values) if not 0 <= v <= _MAX_INDEX), None)
+    bad = next((i for i, v in enumerate(values) if not 0 <= v <= MAX_INT), None)
     if bad is not None:
         raise InputError(f"{name}[{bad if row is None else int(row[bad])}]: out of range")
     return np.array(values, dtype=np.int32)

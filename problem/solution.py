@@ -10,13 +10,16 @@ from typing import Annotated, Any
 import msgspec
 
 from .errors import InputError
+from .file_kind import json_kind
 from .files import check_header, decode, read_bytes, write_bytes
+from .names import check_name
 from .placement import Placement
 
 FORMAT = "expertcache/solution"
+SOLUTION_FILE = json_kind(FORMAT)
 
-#: A proof holds up to this share of the largest possible saving, and what rounding may add to it
-#: as a share of the latency.
+#: A proof holds up to this share of the best saving, and what rounding may add to it as a share of
+#: the saving without any capacities.
 PROOF_TOLERANCE = 1e-6
 ROUNDING = 1e-9
 
@@ -37,6 +40,7 @@ class StoppedBy(StrEnum):
     NODES = "nodes"
     GAP = "gap"
     FINISHED = "finished"
+    INTERRUPTED = "interrupted"
     INFEASIBLE = "infeasible"
     ERROR = "error"
 
@@ -69,7 +73,7 @@ class Solution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Wall time.
     placement : Placement or None
     meta : dict
-        What else the method tells.
+        What else the method tells; and ``instance_sha256`` and ``bound_saving_s``, see there.
     """
 
     instance: str
@@ -88,12 +92,32 @@ class Solution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     meta: dict[str, Any] = {}
 
     @property
+    def instance_sha256(self) -> str | None:
+        """Check sum of the instance, see `Instance.sha256`; None where it was not written."""
+        found = self.meta.get("instance_sha256")
+        return found if isinstance(found, str) else None
+
+    @property
+    def bound_saving_s(self) -> float | None:
+        """Upper bound on the saving of every placement.
+
+        The same bound as `bound_latency_s`, with all its digits where most of the latency is the
+        same for all placements.
+        """
+        found = self.meta.get("bound_saving_s")
+        if isinstance(found, float) or self.bound_latency_s is None:
+            return found if isinstance(found, float) else None
+        return self.latency_empty_s - self.bound_latency_s
+
+    @property
     def certified_ratio(self) -> float | None:
-        """Saving as a share of the largest that the bound leaves open; None without a bound."""
-        if self.saving_s is None or self.bound_latency_s is None:
+        """Saving as a share of the largest that the bound leaves open.
+
+        None without a bound, and where nothing can be saved.
+        """
+        if self.saving_s is None or self.bound_saving_s is None or self.bound_saving_s <= 0:
             return None
-        most = self.latency_empty_s - self.bound_latency_s
-        return self.saving_s / most if most > 0 else 1.0
+        return self.saving_s / self.bound_saving_s
 
     def __repr__(self) -> str:
         parts = [f"<Solution of {self.instance!r} by {self.method}: {self.status}"]
@@ -111,13 +135,25 @@ class Solution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ("latency", _seconds(self.latency_s)),
             ("saving", _seconds(self.saving_s)),
             ("lower bound on latency", _seconds(self.bound_latency_s)),
-            ("gap", "unknown" if self.gap is None else f"{100 * self.gap:.4g} %"),
-            ("share of best saving", _at_least(self.certified_ratio)),
+            ("gap", self._gap()),
+            ("share of best saving", self._share()),
             ("  proven in advance", _promise(self.meta.get("guarantee"))),
             ("cached experts", str(len(self.placement or ()))),
             ("time", f"{self.seconds:.3g} s"),
         ]
         return "\n".join(f"{name:<23} {value}" for name, value in rows)
+
+    def _gap(self) -> str:
+        if self.status is Status.OPTIMAL:
+            return "0 %"
+        return "unknown" if self.gap is None else f"{100 * self.gap:.4g} %"
+
+    def _share(self) -> str:
+        if self.bound_saving_s is not None and self.bound_saving_s <= 0:
+            return "nothing can be saved"
+        if self.status is Status.OPTIMAL:
+            return "100 %"
+        return _at_least(self.certified_ratio)
 
 
 def latency_gap(latency_s: float | None, bound_latency_s: float | None) -> float | None:
@@ -130,10 +166,20 @@ def latency_gap(latency_s: float | None, bound_latency_s: float | None) -> float
     return gap if math.isfinite(gap) else None
 
 
-def closes(latency_s: float, bound_latency_s: float, latency_empty_s: float) -> bool:
-    """Whether a bound proves a latency optimal."""
-    room = PROOF_TOLERANCE * (latency_empty_s - bound_latency_s) + ROUNDING * latency_empty_s
-    return latency_s - bound_latency_s <= room
+def closes(saving_s: float, bound_saving_s: float, limitless_saving_s: float) -> bool:
+    """Whether an upper bound on every saving proves a placement optimal.
+
+    Latency that no server can change plays no part: a proof is about the saving.
+
+    Parameters
+    ----------
+    saving_s, bound_saving_s : float
+        Of the placement, and the bound.
+    limitless_saving_s : float
+        See `evaluate.limitless_saving_s`.
+    """
+    bound = min(bound_saving_s, limitless_saving_s)
+    return bound - saving_s <= PROOF_TOLERANCE * bound + ROUNDING * limitless_saving_s
 
 
 class _File(Solution, frozen=True, kw_only=True):
@@ -158,7 +204,7 @@ def write_solution(solution: Solution, path: str | Path) -> None:
     InputError
         If the file cannot be written.
     """
-    write_bytes(path, solution_bytes(solution))
+    write_bytes(path, solution_bytes(solution), SOLUTION_FILE)
 
 
 def read_solution(path: str | Path) -> Solution:
@@ -172,6 +218,8 @@ def read_solution(path: str | Path) -> Solution:
     data = read_bytes(path)
     check_header(path, data, FORMAT)
     file = decode(path, data, _File)
+    check_name(file.instance, f"{path}: instance")
+    check_name(file.method, f"{path}: method")
     if file.status is Status.NONE and file.placement:
         raise InputError(f"{path}: placement: must be empty where status is none")
     values = {name: getattr(file, name) for name in Solution.__struct_fields__}

@@ -8,7 +8,11 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from ..problem.file_kind import FileKind
 from ..problem.files import write_bytes
+
+#: Both say in their first lines who drew them.
+_PICTURE_FILE = FileKind("picture by Matplotlib", rb"(\x89PNG|<\?xml).*Matplotlib")
 
 #: Okabe and Ito's palette, safe for the colour-blind; markers tell the same as colours.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
@@ -24,4 +28,4 @@ def save(figure: Figure, folder: Path, name: str) -> None:
             figure.savefig(
                 drawn, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else {}
             )
-        write_bytes(folder / f"{name}.{kind}", drawn.getvalue())
+        write_bytes(folder / f"{name}.{kind}", drawn.getvalue(), _PICTURE_FILE)

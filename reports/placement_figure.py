@@ -9,6 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from ..problem.arrays import sums
 from ..problem.evaluate import evaluate
 from ..problem.instance import FloatArray, Instance
 from ..problem.placement import Placement
@@ -120,7 +121,7 @@ def _grid(instance: Instance, placement: Placement) -> Figure:
                 step = max(1, -(-count // 8))
                 which.set_ticks(np.arange(0, count, step))
     if image is not None:
-        figure.colorbar(image, ax=axes, label="demand (layer's largest: 1)")
+        figure.colorbar(image, ax=axes).set_label("demand\n(layer's largest: 1)", fontsize=8)
     figure.legend(
         handles=[Patch(facecolor="0.93", label="not cached")], loc="outside upper left",
         frameon=False, fontsize=8,
@@ -130,12 +131,6 @@ def _grid(instance: Instance, placement: Placement) -> Figure:
 
 def _demand(instance: Instance) -> FloatArray:
     """How often each item is needed; [I]."""
-    requests = instance.requests
-    demand = np.zeros(instance.items)
-    first = instance.item_offset[requests.model]
-    experts = np.array([model.experts for model in instance.models])[requests.model]
-    for column in requests.experts.T:
-        used = column >= 0
-        item = first + requests.layer * experts + column
-        np.add.at(demand, item[used], requests.rate[used])
-    return demand
+    items = instance.request_items
+    rate = np.repeat(instance.requests.rate, items.shape[1])
+    return sums(items.ravel(), rate, instance.items + 1)[:-1]

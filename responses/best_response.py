@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ..problem.demand import Demand
 from ..problem.instance import BoolArray, FloatArray, Instance
 from .envelope_profile import envelope_profiles
-from .layer_knapsack import Combine, split_capacity
+from .layer_knapsack import split_capacity
 from .profile import Profiles, layer_terms
 from .subset_profile import MAX_EXPERTS, subset_profiles
 
@@ -36,12 +37,13 @@ def best_response(
     demand: Demand,
     server: int,
     table: FloatArray,
-    combine: Combine,
+    epsilon: float = 0.0,
+    passed: Callable[[], bool] = lambda: False,
 ) -> Response:
     """Solve one server, given the latencies without it.
 
     The gain separates over the layers. The profile of a layer is its best gain from k experts;
-    `combine` splits the capacity over the layers.
+    `split_capacity` splits the capacity over the layers.
 
     Parameters
     ----------
@@ -50,29 +52,34 @@ def best_response(
     server : int
     table : float array [U, I + 1]
         Latency of each item without this server; see `latency_table_s`.
-    combine : Combine
-        How the profiles of one model's layers become its profile by count.
+    epsilon : float
+        Of `split_capacity`.
+    passed : callable
+        Whether the time is over; then profiles of large layers are left as they are.
 
     Returns
     -------
     Response
         Optimal where all profiles are exact: then both gains agree.
     """
-    profiles = [_profiles(instance, demand, server, m, table) for m in range(len(instance.models))]
+    profiles = [
+        _profiles(instance, demand, server, m, table, passed) for m in range(len(instance.models))
+    ]
     sizes = [model.expert_bytes for model in instance.models]
     capacity = int(instance.capacity_bytes[server])
-    split = split_capacity([p.gain_s for p in profiles], sizes, capacity, combine)
-    if all(p.exact for p in profiles):
-        upper = split.value / combine.share
-    else:
-        upper = split_capacity([p.upper_s for p in profiles], sizes, capacity, combine).value
-        upper /= combine.share
+    split = split_capacity([p.gain_s for p in profiles], sizes, capacity, epsilon)
+    most = split.value
+    if passed():
+        # Every layer whole: no more split for a bound that says little.
+        most = float(sum(p.upper_s[:, -1].sum() for p in profiles))
+    elif not all(p.exact for p in profiles):
+        most = split_capacity([p.upper_s for p in profiles], sizes, capacity, epsilon).value
     chosen = [
         profile.members[np.arange(len(count)), count]
         for profile, count in zip(profiles, split.counts, strict=True)
     ]
     cached = np.concatenate([members.ravel() for members in chosen])
-    return Response(cached, split.value, upper)
+    return Response(cached, split.value, most / (1 - epsilon))
 
 
 def take_in(instance: Instance, table: FloatArray, server: int, cached: BoolArray) -> None:
@@ -83,9 +90,15 @@ def take_in(instance: Instance, table: FloatArray, server: int, cached: BoolArra
 
 
 def _profiles(
-    instance: Instance, demand: Demand, server: int, model: int, table: FloatArray
+    instance: Instance,
+    demand: Demand,
+    server: int,
+    model: int,
+    table: FloatArray,
+    passed: Callable[[], bool],
 ) -> Profiles:
     spec = instance.models[model]
     terms = layer_terms(instance, demand, server, model, table)
-    make = subset_profiles if spec.experts <= MAX_EXPERTS else envelope_profiles
-    return make(terms, spec.layers, spec.experts)
+    if spec.experts <= MAX_EXPERTS:
+        return subset_profiles(terms, spec.layers, spec.experts)
+    return envelope_profiles(terms, spec.layers, spec.experts, passed)

@@ -27,7 +27,7 @@ def concave_envelope(
     Parameters
     ----------
     experts : int array [T, K]
-        Experts of each term, padded with -1.
+        Experts of each term, padded with E.
     weight : float array [T]
         > 0.
     count : int
@@ -71,7 +71,7 @@ def best_set(
     Parameters
     ----------
     experts : int array [T, K]
-        Experts of each term, padded with -1.
+        Experts of each term, padded with E.
     weight : float array [T]
         > 0.
     count : int
@@ -95,7 +95,7 @@ class _Network:
         units = np.ceil(weight * self.scale)
         self.total = int(units.sum())
         self._count, self._nodes = count, T + count + 2
-        term, column = np.nonzero(experts >= 0)
+        term, column = np.nonzero(experts < count)
         expert = 1 + T + experts[term, column]
         last = np.full(count, self._nodes - 1)
         tail = np.concatenate([np.zeros(T, np.int64), 1 + term, 1 + T + np.arange(count)])

@@ -6,6 +6,8 @@ bound on the gain of every set of k experts, and a set. Where both agree, the pr
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..problem.arrays import sums
@@ -18,7 +20,9 @@ from .profile import LayerTerms, Profiles
 _CREDITS = (0.5, 0.2, 0.05)
 
 
-def envelope_profiles(terms: LayerTerms, layers: int, experts: int) -> Profiles:
+def envelope_profiles(
+    terms: LayerTerms, layers: int, experts: int, passed: Callable[[], bool] = lambda: False
+) -> Profiles:
     """Profiles with certified gaps, for any number of experts.
 
     Upper bound: the concave envelope, by minimum cuts; its exact points are sets of the profile.
@@ -31,9 +35,12 @@ def envelope_profiles(terms: LayerTerms, layers: int, experts: int) -> Profiles:
     ----------
     terms : LayerTerms
     layers, experts : int
+    passed : callable
+        Whether the time is over: then the layers that are left get no better bound than all of
+        their weight.
     """
     nest = _Nest(terms, layers, experts)
-    upper, entry = nest.bound()
+    upper, entry = nest.bound(passed)
     peeled = nest.peel()
     place = np.argsort(peeled, axis=1)
     orders = [np.lexsort((place, entry), axis=1), peeled]
@@ -71,7 +78,7 @@ class _Nest:
         self.within = terms.experts
         self.layer = terms.layer
         self.expert = np.where(
-            terms.experts >= 0, terms.layer[:, None] * experts + terms.experts, self.pad
+            terms.experts < experts, terms.layer[:, None] * experts + terms.experts, self.pad
         )
         self.inside: BoolArray = self.expert < self.pad
 
@@ -79,7 +86,7 @@ class _Nest:
         """Sum weights [T, K] by expert; [L, E]."""
         return sums(expert.ravel(), weight.ravel(), self.pad + 1)[:-1].reshape(self.shape)
 
-    def bound(self) -> tuple[FloatArray, FloatArray]:
+    def bound(self, passed: Callable[[], bool]) -> tuple[FloatArray, FloatArray]:
         """Upper bound [L, E + 1] by count, and a rank [L, E] that follows the exact points."""
         L, E = self.shape
         if self.inside.sum(axis=1).max(initial=0) <= 1:
@@ -89,13 +96,15 @@ class _Nest:
             return np.column_stack([np.zeros(L), np.cumsum(ordered, axis=1)]), -load
         by_layer = np.argsort(self.layer, kind="stable")
         first = np.searchsorted(self.layer[by_layer], np.arange(L + 1))
-        results = []
+        upper = np.zeros((L, E + 1))
+        upper[:, 1:] = sums(self.layer, self.weight, L)[:, None]
+        rank = np.zeros((L, E))
         for layer in range(L):
+            if passed():
+                break
             mine = by_layer[first[layer] : first[layer + 1]]
-            results.append(concave_envelope(self.within[mine], self.weight[mine], E))
-        return np.stack([r[0] for r in results]), np.stack([r[1] for r in results]).astype(
-            np.float64
-        )
+            upper[layer], rank[layer] = concave_envelope(self.within[mine], self.weight[mine], E)
+        return upper, rank
 
     def gain_by_count(self, rank: IntArray) -> FloatArray:
         """Gain of the first k experts of each layer's order; [L, E + 1]."""

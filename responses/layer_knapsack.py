@@ -9,11 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.instance import FloatArray, IntArray
-from .maxplus import Convolution, convolve, direct
+from .maxplus import convolve
 
 #: Finer levels than these part all values anyway: then nothing is thinned.
 _FINEST = 1e-9
-
 
 #: Pairs of counts that are looked at together.
 _PAIRS = 4_000_000
@@ -49,28 +48,8 @@ class ByCount(NamedTuple):
     shares: Callable[[int], IntArray]
 
 
-class Combine(NamedTuple):
-    """How profiles are combined.
-
-    Attributes
-    ----------
-    layers : callable
-        From the gains [L, E + 1] of a model and the largest total count to a `ByCount`.
-    epsilon : float
-        0: exact. Otherwise models combine over rounded values, see `split_capacity`.
-    """
-
-    layers: Callable[[FloatArray, int], ByCount]
-    epsilon: float = 0.0
-
-    @property
-    def share(self) -> float:
-        """Share of the best value that is reached at least."""
-        return 1.0 - self.epsilon
-
-
 def split_capacity(
-    gains: Sequence[FloatArray], sizes: Sequence[int], capacity: int, combine: Combine
+    gains: Sequence[FloatArray], sizes: Sequence[int], capacity: int, epsilon: float = 0.0
 ) -> Split:
     """Choose how many experts of each layer to cache.
 
@@ -95,7 +74,8 @@ def split_capacity(
         Bytes of one expert of each model.
     capacity : int
         In bytes.
-    combine : Combine
+    epsilon : float
+        In [0, 1).
 
     Returns
     -------
@@ -103,48 +83,34 @@ def split_capacity(
         Among equal gains, few experts.
     """
     models = [
-        combine.layers(gain, min(capacity // size, gain.shape[0] * (gain.shape[1] - 1)))
+        combine_layers(gain, min(capacity // size, gain.shape[0] * (gain.shape[1] - 1)))
         for gain, size in zip(gains, sizes, strict=True)
     ]
-    value, counts = _by_bytes([model.value for model in models], sizes, capacity, combine.epsilon)
+    value, counts = _by_bytes([model.value for model in models], sizes, capacity, epsilon)
     return Split(value, [model.shares(k) for model, k in zip(models, counts, strict=True)])
 
 
-def layer_by_layer(gain: FloatArray, most: int) -> ByCount:
-    """Combine layers one after the other, by the direct form."""
-    total = np.zeros(1)
-    firsts = []
-    for row in gain:
-        total, first = _cut(direct(total, row), most)
-        firsts.append(first)
+def combine_layers(gain: FloatArray, most: int) -> ByCount:
+    """Combine the layers of a model by a balanced tree of (max,+) convolutions.
 
-    def shares(count: int) -> IntArray:
-        taken = np.zeros(len(gain), dtype=np.int64)
-        for layer in range(len(gain) - 1, -1, -1):
-            before = int(firsts[layer][count])
-            taken[layer], count = count - before, before
-        return taken
-
-    return ByCount(total, shares)
-
-
-def layer_tree(gain: FloatArray, most: int) -> ByCount:
-    """Combine layers by a balanced tree of (max,+) convolutions, each by its fastest form."""
+    Parameters
+    ----------
+    gain : float array [L, E + 1]
+    most : int
+        Largest total count.
+    """
     if len(gain) == 1:
         return ByCount(gain[0, : most + 1], lambda count: np.array([count], dtype=np.int64))
     middle = len(gain) // 2
-    left, right = layer_tree(gain[:middle], most), layer_tree(gain[middle:], most)
-    value, first = _cut(convolve(left.value, right.value), most)
+    left, right = combine_layers(gain[:middle], most), combine_layers(gain[middle:], most)
+    whole = convolve(left.value, right.value)
+    first = whole.first[: most + 1]
 
     def shares(count: int) -> IntArray:
         before = int(first[count])
         return np.concatenate([left.shares(before), right.shares(count - before)])
 
-    return ByCount(value, shares)
-
-
-def _cut(whole: Convolution, most: int) -> Convolution:
-    return Convolution(whole.value[: most + 1], whole.first[: most + 1])
+    return ByCount(whole.value[: most + 1], shares)
 
 
 def _by_bytes(

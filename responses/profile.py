@@ -56,7 +56,7 @@ class LayerTerms:
     ----------
     layer : int array [T]
     experts : int array [T, K]
-        Padded with -1 (not only on the right).
+        Padded with E, in any column.
     weight_s : float array [T]
         > 0.
     """
@@ -109,6 +109,6 @@ def layer_terms(
     inside = (distinct[:, None] >> np.arange(K)) & 1 == 1
     return LayerTerms(
         layer=items[:, 0] // spec.experts,
-        experts=np.where(inside, items % spec.experts, -1),
+        experts=np.where(inside, items % spec.experts, spec.experts),
         weight_s=sums(inverse, weight[row, column], len(distinct)),
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..problem.arrays import sums
 from .profile import LayerTerms, Profiles
+from .subset_sums import subset_sums
 
 #: Largest number of experts in a layer for which all subsets are summed.
 MAX_EXPERTS = 20
@@ -15,7 +15,7 @@ _TABLE_ENTRIES = 2**24
 
 
 def subset_profiles(terms: LayerTerms, layers: int, experts: int) -> Profiles:
-    """Exact profiles: the gain of every set is the sum over its subsets (zeta transform).
+    """Exact profiles: the gain of every set is the sum over its subsets.
 
     Parameters
     ----------
@@ -23,8 +23,6 @@ def subset_profiles(terms: LayerTerms, layers: int, experts: int) -> Profiles:
     layers, experts : int
         At most `MAX_EXPERTS` experts.
     """
-    bits = np.where(terms.experts >= 0, np.left_shift(1, terms.experts.clip(0)), 0)
-    mask = np.bitwise_or.reduce(bits, axis=1)
     size = np.bitwise_count(np.arange(1 << experts))
     by_size = [np.flatnonzero(size == k) for k in range(experts + 1)]
     gain = np.empty((layers, experts + 1))
@@ -33,12 +31,13 @@ def subset_profiles(terms: LayerTerms, layers: int, experts: int) -> Profiles:
     for start in range(0, layers, block):
         stop = min(start + block, layers)
         inside = (terms.layer >= start) & (terms.layer < stop)
-        cell = ((terms.layer[inside] - start) << experts) + mask[inside]
-        table = sums(cell, terms.weight_s[inside], (stop - start) << experts)
-        for bit in range(experts):
-            halves = table.reshape(-1, 2, 1 << bit)
-            halves[:, 1] += halves[:, 0]
-        table = table.reshape(stop - start, 1 << experts)
+        table = subset_sums(
+            terms.layer[inside] - start,
+            terms.experts[inside],
+            terms.weight_s[inside],
+            stop - start,
+            experts,
+        )
         for k, masks in enumerate(by_size):
             values = table[:, masks]
             choice = values.argmax(axis=1)

@@ -1,12 +1,20 @@
-"""Shared instances and the brute force that everything is compared with."""
+"""Shared instances, the brute force that everything is compared with, and refused commands."""
 
 from __future__ import annotations
 
+import copy
+import json
+import os
+import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
+from expertcache.command_line.parser import main
 from expertcache.problem.evaluate import evaluate
 from expertcache.problem.instance import Instance, Model, Requests
 from expertcache.problem.placement import Placement
@@ -158,3 +166,159 @@ def two_servers() -> Instance:
         ),
         name="two-servers",
     )
+
+
+#: Content of the files that tests break.
+GOOD_FILES = {
+    "good.json": {
+        "format": "expertcache/instance",
+        "version": 1,
+        "name": "toy",
+        "models": [
+            {"name": "a", "layers": 2, "experts": 3, "top_k": 2, "expert_bytes": 10},
+            {"name": "b", "layers": 1, "experts": 2, "top_k": 1, "expert_bytes": 5},
+        ],
+        "servers": [{"name": "s", "capacity_bytes": 20}, {"name": "t", "capacity_bytes": 10}],
+        "users": [
+            {"name": "u", "position_m": [0, 1], "local": [[0, 0, 0], [1, 0, 1]]},
+            {"name": "v"},
+        ],
+        "latency_s": {
+            "server": [[[0.1, 0.2], [0.2, 0.3]], [[None, 0.2], [0.3, 0.4]]],
+            "cloud": [[1, 1], [1, 1]],
+            "local": [[0.05, 0.05], [0.05, 0.05]],
+        },
+        "requests": {
+            "user": [0, 0, 1, 1],
+            "model": [0, 0, 0, 1],
+            "layer": [0, 1, 0, 0],
+            "experts": [[0, 1], [1, 2], [2], [1]],
+            "rate": [0.5, 0.5, 0.25, 0.25],
+        },
+    },
+    "solution.json": {
+        "format": "expertcache/solution",
+        "version": 1,
+        "instance": "toy",
+        "method": "greedy",
+        "options": {},
+        "seed": None,
+        "status": "feasible",
+        "stopped_by": "finished",
+        "latency_s": 1.0,
+        "latency_empty_s": 1.5,
+        "saving_s": 0.5,
+        "bound_latency_s": None,
+        "gap": None,
+        "seconds": 0.1,
+        "placement": [[0, 0, 0, 0], [1, 0, 1, 2]],
+        "meta": {},
+    },
+}
+
+
+@pytest.fixture
+def good_files(tmp_path, monkeypatch):
+    """The current folder, with an instance and a solution of it."""
+    monkeypatch.chdir(tmp_path)
+    for name, content in GOOD_FILES.items():
+        Path(name).write_text(json.dumps(content))
+    return tmp_path
+
+
+@pytest.fixture
+def broken(good_files):
+    """Write broken.json: a good file with another value at a path such as `servers.0.name`.
+
+    Ellipsis takes the value away; bytes go into the file as they are, where no JSON value of
+    Python's will do.
+    """
+
+    def write(name, path, value):
+        content = copy.deepcopy(GOOD_FILES[name])
+        *parents, last = [int(key) if key.isdigit() else key for key in path.split(".")]
+        place = content
+        for key in parents:
+            place = place[key]
+        if value is ...:
+            del place[last]
+        else:
+            place[last] = "@raw@" if isinstance(value, bytes) else value
+        text = json.dumps(content)
+        if isinstance(value, bytes):
+            text = text.replace('"@raw@"', value.decode())
+        Path("broken.json").write_text(text)
+        return "broken.json"
+
+    return write
+
+
+@pytest.fixture
+def refused(good_files, capsys):
+    """Run a command line: status 2, one line that says something, and no file changes."""
+
+    def run(*arguments, says):
+        before = listing(good_files)
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as left:
+            status = left.code
+        assert_refused(status, *capsys.readouterr(), says)
+        assert listing(good_files) == before
+
+    return run
+
+
+@pytest.fixture
+def process(good_files):
+    """Run a command line as a process of its own, with limits of its resources."""
+    resource = pytest.importorskip("resource")
+
+    def run(*arguments, limits=(), seconds=20):
+        def limit():
+            for name, value in limits:
+                resource.setrlimit(getattr(resource, name), (value, value))
+
+        return subprocess.run(
+            [sys.executable, "-m", "expertcache", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            # Every thread of a linear algebra library takes address space of its own.
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            preexec_fn=limit,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def refused_process(process, good_files):
+    """`refused` as a process of its own."""
+
+    def run(*arguments, says, **more):
+        before = listing(good_files)
+        done = process(*arguments, **more)
+        assert_refused(done.returncode, done.stdout, done.stderr, says)
+        assert listing(good_files) == before
+
+    return run
+
+
+def listing(folder):
+    """Every path below a folder with its type and content."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        mode = path.lstat().st_mode
+        found[str(path)] = path.read_bytes() if stat.S_ISREG(mode) else stat.S_IFMT(mode)
+    return found
+
+
+def assert_refused(status, out, err, says):
+    assert status == 2
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.endswith("\n")
+    assert err.count("\n") == 1
+    assert says.lower() in err.lower()

@@ -1,13 +1,18 @@
-"""Every code block of the README and of docs/ runs."""
+"""What README, docs/ and docstrings say: blocks run, tables are as measured, names exist."""
 
+import ast
 import json
 import re
+import runpy
 import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 from expertcache.command_line.parser import main
+from expertcache.instances.suites import SUITES
+from expertcache.solver import METHODS
+from expertcache.studies.study_file import read_study
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -66,3 +71,42 @@ def test_links_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_tables_come_from_stored_results():
+    for page, tables in runpy.run_path(str(ROOT / "benchmarks" / "tables.py"))["TABLES"].items():
+        for table in tables:
+            assert table() in (ROOT / page).read_text(), (page, table.__name__)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "benchmarks" / "studies").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_studies_can_be_read(path, tmp_path):
+    # trace.toml needs its recordings beside it.
+    (tmp_path / path.name).write_text(path.read_text())
+    small_recordings(tmp_path)
+    assert read_study(tmp_path / path.name).recipes
+
+
+def test_names_in_docstrings_exist():
+    # `import` is a command, and no name in Python.
+    known, quoted = {"expertcache", "import", *METHODS, *SUITES}, []
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if parts[0] in ("benchmarks", "build", "tests") or parts[0].startswith("."):
+            continue
+        known.update(parts)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                words = re.findall(r"(?<!`)`([\w.-]+)`(?!`)", ast.get_docstring(node) or "")
+                quoted += [(path.name, word) for word in words]
+            # What is defined: functions and classes, arguments, variables, attributes.
+            if not isinstance(getattr(node, "ctx", None), ast.Load):
+                known.update(getattr(node, field, None) for field in ("name", "arg", "id", "attr"))
+    assert len(quoted) > 100
+    assert not [
+        (name, word)
+        for name, word in quoted
+        if word not in known and not set(word.split(".")) <= known
+    ]

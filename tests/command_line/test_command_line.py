@@ -22,18 +22,19 @@ def result(capsys):
     return json.loads(captured.out)
 
 
-def test_help_imports_nothing_heavy():
+@pytest.mark.parametrize("command", [[], ["solve"], ["generate"]])
+def test_help_imports_nothing_heavy(command):
     code = (
         "import sys\n"
         "from expertcache.command_line.parser import main\n"
-        "try: main(['--help'])\n"
+        f"try: main([*{command}, '--help'])\n"
         "except SystemExit as end: assert end.code == 0\n"
         "heavy = {'numpy', 'pyomo', 'pandas', 'matplotlib', 'highspy', 'scipy', 'msgspec'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    assert "generate" in run.stdout
+    assert "usage: expertcache" in run.stdout
 
 
 def test_no_method_but_milp_imports_pyomo(toy):
@@ -59,11 +60,9 @@ def test_version_and_module_entry():
 
 def test_from_generation_to_a_proof(tmp_path, capsys):
     instance, solution = str(tmp_path / "x.json.gz"), str(tmp_path / "s.json")
-    words = ["--layers", "1", "--experts", "4", "--servers", "2", "--users", "3", "--area", "300"]
-    assert (
-        main(["generate", "--model", "mixtral-8x7b", *words, "--seed", "1", "--output", instance])
-        == 0
-    )
+    words = ["generate", "--layers", "1", "--experts", "4", "--capacity", "0.5", "--servers", "2"]
+    words += ["--users", "3", "--area", "300", "--seed", "1"]
+    assert main([*words, "--model", "mixtral-8x7b", "--output", instance]) == 0
     assert "2 servers, 3 users" in capsys.readouterr().out
     assert main(["solve", instance, "--time-limit", "60", "--json", "--output", solution]) == 0
     solved = result(capsys)
@@ -98,7 +97,10 @@ def test_words_for_people(toy, tmp_path, capsys):
     assert main(["bound", toy]) == 0
     assert "lower bound" in capsys.readouterr().out
     assert main(["methods"]) == 0
-    assert "--option rule=best" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "--option rule=best" in printed
+    # What methods have in common stands there once.
+    assert printed.count("--option join_widths=3000,30000,300000\n") == 1
     assert main(["suite", "list"]) == 0
     assert "tiny" in capsys.readouterr().out
 
@@ -123,10 +125,9 @@ def test_without_a_solution_the_status_is_3(tmp_path, capsys):
     path = str(tmp_path / "x.json")
     main(["generate", "--layers", "4", "--seed", "1", "--output", path])
     capsys.readouterr()
-    words = ["--method", "milp", "--time-limit", "1e-6", "--json"]
-    assert main(["solve", path, *words]) == 3
+    assert main(["solve", path, "--method", "lp", "--json"]) == 3
     solved = result(capsys)
-    assert (solved["status"], solved["stopped_by"]) == ("none", "time")
+    assert (solved["status"], solved["stopped_by"]) == ("none", "proof")
     assert (solved["latency_s"], solved["placement"]) == (None, [])
 
 
@@ -137,12 +138,33 @@ def test_an_infeasible_placement_is_told(toy, tmp_path, capsys):
     content["placement"] = [[0, 0, 0, 0], [0, 0, 0, 1]]
     solution.write_text(json.dumps(content))
     capsys.readouterr()
-    assert main(["evaluate", toy, str(solution), "--json"]) == 0
-    value = result(capsys)
+    assert main(["evaluate", toy, str(solution), "--json"]) == 2
+    printed = capsys.readouterr()
+    value = json.loads(printed.out)
     assert value["feasible"] is False
     assert value["used_bytes"] == [20, 0]
-    assert main(["evaluate", toy, str(solution)]) == 0
+    assert printed.err == f"error: {solution}: the placement exceeds a capacity\n"
+    assert main(["evaluate", toy, str(solution)]) == 2
     assert "EXCEEDED" in capsys.readouterr().out
+    folder = tmp_path / "drawn"
+    assert main(["draw", toy, str(solution), "--output", str(folder)]) == 2
+    assert "exceeds the capacity" in capsys.readouterr().err
+    assert not folder.exists()
+
+
+def test_a_solution_of_another_instance_is_told(toy, tmp_path, capsys):
+    other, solution = str(tmp_path / "y.json"), str(tmp_path / "s.json")
+    main(["generate", "--layers", "1", "--servers", "2", "--users", "3", "--output", other])
+    main(["solve", other, "--method", "random", "--output", solution])
+    capsys.readouterr()
+    assert main(["evaluate", toy, solution]) == 2
+    assert "made for another instance" in capsys.readouterr().err
+    same = str(tmp_path / "z.json")
+    main(["generate", "--layers", "1", "--servers", "2", "--users", "4", "--output", same])
+    capsys.readouterr()
+    for words in (["evaluate", same, solution], ["solve", same, "--start", solution]):
+        assert main(words) == 0
+        assert capsys.readouterr().err.startswith(f"warning: {solution}: made for another")
 
 
 def test_export(toy, tmp_path):

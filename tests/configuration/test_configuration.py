@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from expertcache import bound
 from expertcache.configuration import server_sets
-from expertcache.guarantees import Facts
+from expertcache.guarantees import Structure
 from expertcache.instances.generate import generate
 from expertcache.instances.scenario import Scenario
 from expertcache.method import Limits
@@ -44,7 +44,7 @@ def test_near_the_optimum_with_a_bound_near_it(part, regime, random_instance, br
         best = brute_force_latency(instance)
         most = solution.latency_empty_s - best
         assert solution.bound_latency_s <= best + 1e-12
-        promise = a_priori(solution, Facts(instance))
+        promise = a_priori(solution, Structure(instance))
         assert promise.ratio >= RATIO
         assert solution.saving_s >= promise.ratio * most - 1e-12
         for method in ("greedy", "successive"):
@@ -89,7 +89,7 @@ def test_the_time_limit_strikes(large):
     value = evaluate(large, solution.placement)
     assert value.feasible
     assert 0 < solution.bound_latency_s <= solution.latency_s
-    promise = a_priori(solution, Facts(large))
+    promise = a_priori(solution, Structure(large))
     assert promise.ratio <= solution.certified_ratio
     at_once = solve(large, "configuration", limits=Limits(time_s=1e-6))
     assert at_once.status == "feasible"

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from expertcache.configuration.knapsacks import Knapsacks
-from expertcache.responses.layer_knapsack import Combine, layer_tree, split_capacity
+from expertcache.responses.layer_knapsack import split_capacity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +33,7 @@ def test_every_server_gets_its_best_cache(seed, sizes, kind):
         for size in np.unique(item_bytes):
             best_first = np.sort(np.maximum(values[n][item_bytes == size], 0))[::-1]
             gains.append(np.append(0, np.cumsum(best_first))[None])
-        best = split_capacity(gains, sorted(sizes), int(capacity[n]), Combine(layer_tree)).value
+        best = split_capacity(gains, sorted(sizes), int(capacity[n])).value
         assert packed.value[n] == pytest.approx(best, abs=1e-9)
         alone = Knapsacks(instance).best(values[n][None], [n])
         assert (alone.chosen[0] == packed.chosen[n]).all()

@@ -1,11 +1,12 @@
 """The cutting-plane relaxation of a layer against the whole linear program, and brute force."""
 
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
 import pytest
 from expertcache.decomposition.relaxation import LayerRelaxation
-from expertcache.linear.coverage_program import priced_lp
+from expertcache.linear.coverage_program import priced_program
 from expertcache.linear.highs import run_highs
 from expertcache.method import Limits
 from expertcache.problem.layers import split_layers
@@ -28,7 +29,7 @@ def test_same_as_the_whole_linear_program(seed, random_instance):
     for factor in (0.0, 0.02, 0.05, 0.2, 1.0, 0.05):
         prices = factor * total * rng.random(layer.servers)
         found = relaxation.solve(prices, 0.0, Limits().deadline())
-        whole = priced_lp(layer.terms, layer.most, prices).linear
+        whole = priced_program(layer.terms, layer.most, prices).linear
         known = -run_highs(whole, limits=Limits(), relax=True).bound
         assert found.solved
         assert found.bound_s == pytest.approx(known, abs=1e-8 * total)
@@ -51,8 +52,13 @@ def test_no_placement_is_worth_more_than_any_of_its_bounds(seed, random_instance
     layer = _layer(random_instance, seed)
     relaxation = LayerRelaxation(layer)
     prices = np.random.default_rng(seed).random(2) * layer.terms.weight_s.sum() / 6
+    weight, price = (
+        [Fraction(value) for value in values] for values in (layer.terms.weight_s, prices)
+    )
+    # Without any rounding.
     best = max(
-        layer.gain_s(cached) - prices @ cached.sum(axis=1)
+        sum(weight[term] for term in np.flatnonzero(layer.terms.paid(cached)))
+        - sum(p * count for p, count in zip(price, cached.sum(axis=1).tolist(), strict=True))
         for choice in product([False, True], repeat=8)
         if ((cached := np.array(choice).reshape(2, 4)).sum(axis=1) <= layer.most).all()
     )
@@ -60,10 +66,10 @@ def test_no_placement_is_worth_more_than_any_of_its_bounds(seed, random_instance
     rows = len(layer.terms.server_sets) * 4 + 2 + len(layer.terms.server_sets)
     for scale in (0.0, 1.0, 1e3, 1e6):
         bound, (multipliers, room_prices) = relaxation._bound(prices, -scale * rng.random(rows))
-        assert bound >= best * (1 - 1e-12)
+        assert Fraction(bound) >= best
         assert (multipliers >= 0).all()
         assert (room_prices >= 0).all()
-    assert relaxation.solve(prices, 0.0, Limits().deadline()).bound_s >= best * (1 - 1e-12)
+    assert Fraction(relaxation.solve(prices, 0.0, Limits().deadline()).bound_s) >= best
 
 
 @pytest.mark.parametrize("seed", range(10))

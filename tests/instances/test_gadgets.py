@@ -1,7 +1,7 @@
 """The suite `tight`: what docs/guarantees.md says about it."""
 
 import pytest
-from expertcache.guarantees import Facts
+from expertcache.guarantees import Structure
 from expertcache.instances.gadgets import greedy_gadgets
 from expertcache.instances.suites import find_suite
 from expertcache.problem.errors import InputError
@@ -30,13 +30,13 @@ def test_depth_two_on_twenty_copies():
 
 def test_every_promise_is_kept():
     for instance in find_suite("tight").instances():
-        facts = Facts(instance)
+        structure = Structure(instance)
         best = solve(instance, "exact")
         assert best.status == "optimal"
         for method in METHODS:
             if find_method(method).places and method != "enumeration-greedy":
                 solution = solve(instance, method)
-                promise = a_priori(solution, facts)
+                promise = a_priori(solution, structure)
                 assert solution.saving_s >= promise.ratio * best.saving_s - 1e-12, method
 
 

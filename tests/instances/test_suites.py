@@ -76,3 +76,15 @@ def test_a_file_in_the_way(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file"):
         build_suite(find_suite("tiny"), tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "says"),
+    [
+        ("magic", "suite", "magic"),
+        ("tiny", "good.json", "good.json"),
+        ("tiny", "good.json/suite", "good.json"),
+    ],
+)
+def test_the_command_line_refuses_in_one_line(name, folder, says, refused):
+    refused("suite", "build", name, "--output", folder, says=says)

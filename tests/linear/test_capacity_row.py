@@ -2,7 +2,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from expertcache.linear.capacity_row import knapsack_row
+from expertcache.linear.capacity_row import capacity_row
 from expertcache.problem.instance import Instance, Model, Requests
 from expertcache.solver import solve
 from hypothesis import given, settings
@@ -23,7 +23,7 @@ def test_rows_allow_the_same_counts(base, offsets, factors, counts, shift, data)
     counts = counts[: len(sizes)]
     some = [data.draw(st.integers(0, count)) for count in counts]
     capacity = max(0, sum(s * k for s, k in zip(sizes, some, strict=True)) + shift)
-    row = knapsack_row(tuple(sizes), tuple(counts), capacity)
+    row = capacity_row(tuple(sizes), tuple(counts), capacity)
     for taken in product(*(range(count + 1) for count in counts)):
         fits = sum(s * k for s, k in zip(sizes, taken, strict=True)) <= capacity
         load = float(np.dot(row.weight, taken))

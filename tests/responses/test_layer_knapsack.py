@@ -1,12 +1,9 @@
+from functools import reduce
+
 import numpy as np
 import pytest
-from expertcache.responses.layer_knapsack import (
-    Combine,
-    _thinned,
-    layer_by_layer,
-    layer_tree,
-    split_capacity,
-)
+from expertcache.responses.layer_knapsack import _thinned, combine_layers, split_capacity
+from expertcache.responses.maxplus import direct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,18 +43,17 @@ def brute_force(gains, sizes, capacity):
 def test_against_brute_force(seed, sizes, layers, capacity, spread, epsilon):
     gains = random_gains(np.random.default_rng(seed), len(sizes), layers, 3, spread)
     best = brute_force(gains, sizes, capacity)
-    for combine in (Combine(layer_by_layer), Combine(layer_tree), Combine(layer_tree, epsilon)):
-        split = split_capacity(gains, sizes, capacity, combine)
-        used = sum(size * int(k.sum()) for size, k in zip(sizes, split.counts, strict=True))
-        gain = sum(
-            table[np.arange(layers), k].sum() for table, k in zip(gains, split.counts, strict=True)
-        )
-        assert used <= capacity
-        assert gain == pytest.approx(split.value, abs=1e-12)
-        if combine.epsilon == 0:
-            assert gain == pytest.approx(best, abs=1e-12)
-        else:
-            assert (1 - combine.epsilon) * best - 1e-12 <= gain <= best + 1e-12
+    split = split_capacity(gains, sizes, capacity, epsilon)
+    used = sum(size * int(k.sum()) for size, k in zip(sizes, split.counts, strict=True))
+    gain = sum(
+        table[np.arange(layers), k].sum() for table, k in zip(gains, split.counts, strict=True)
+    )
+    assert used <= capacity
+    assert gain == pytest.approx(split.value, abs=1e-12)
+    if epsilon == 0:
+        assert gain == pytest.approx(best, abs=1e-12)
+    else:
+        assert (1 - epsilon) * best - 1e-12 <= gain <= best + 1e-12
 
 
 def test_lists_stay_short_whatever_the_capacity():
@@ -70,18 +66,21 @@ def test_lists_stay_short_whatever_the_capacity():
         assert value[kept[0]] == 0
 
 
-def test_one_layer_more_or_less_does_not_matter_to_the_tree():
+def test_any_number_of_layers_and_every_count():
     rng = np.random.default_rng(1)
     for layers in range(1, 9):
         (gain,) = random_gains(rng, 1, layers, 4, 1)
         most = 4 * layers
-        one, two = layer_by_layer(gain, most), layer_tree(gain, most)
-        assert np.allclose(one.value, two.value)
+        combined = combine_layers(gain, most)
+        one_by_one = reduce(lambda total, row: direct(total, row).value, gain)
+        assert np.allclose(combined.value, one_by_one)
         for count in range(most + 1):
-            assert one.shares(count).sum() == two.shares(count).sum() == count
+            shares = combined.shares(count)
+            assert shares.sum() == count
+            assert gain[np.arange(layers), shares].sum() == pytest.approx(combined.value[count])
 
 
 def test_among_equal_gains_few_experts():
     gains = [np.array([[0.0, 1.0, 1.0], [0.0, 1.0, 1.0]])]
-    split = split_capacity(gains, [5], 100, Combine(layer_tree))
+    split = split_capacity(gains, [5], 100)
     assert [k.tolist() for k in split.counts] == [[1, 1]]

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 
 def random_terms(seed, layers, experts, top_k, rows):
     rng = np.random.default_rng(seed)
-    chosen = np.full((rows, top_k), -1)
+    chosen = np.full((rows, top_k), experts)
     for row in chosen:
         size = rng.integers(1, min(top_k, experts) + 1)
         row[rng.permutation(top_k)[:size]] = rng.choice(experts, size=size, replace=False)
     return LayerTerms(rng.integers(0, layers, rows), chosen, rng.random(rows) ** 3 + 1e-3)
 
 
-def gain_of(terms, layer, members):
+def gain_of(terms, layer, members, experts):
     mine = terms.layer == layer
-    inside = (terms.experts < 0) | np.isin(terms.experts, list(members))
+    inside = np.isin(terms.experts, [*members, experts])
     return float(terms.weight_s[mine & inside.all(axis=1)].sum())
 
 
@@ -54,7 +54,7 @@ def test_terms_give_the_gain_of_every_cache(seed, top_k, local, others, random_i
                     for e in range(instance.models[m].experts)
                     if cached[0, instance.item(m, layer, e)]
                 ]
-                total += gain_of(terms[m], layer, members)
+                total += gain_of(terms[m], layer, members, instance.models[m].experts)
         gain = evaluate(instance, Placement.of(instance, cached)).saving_s - before
         assert total == pytest.approx(gain, abs=1e-12)
 
@@ -69,14 +69,14 @@ def test_profiles_against_every_set(seed, top_k, rows):
     assert exact.exact
     for layer in range(L):
         for k in range(E + 1):
-            best = max(gain_of(terms, layer, s) for s in combinations(range(E), k))
+            best = max(gain_of(terms, layer, s, E) for s in combinations(range(E), k))
             assert exact.gain_s[layer, k] == pytest.approx(best, abs=1e-12)
             assert loose.gain_s[layer, k] <= best + 1e-12
             assert loose.upper_s[layer, k] >= best - 1e-12
             for profile in (exact, loose):
                 members = np.flatnonzero(profile.members[layer, k])
                 assert len(members) <= k
-                assert gain_of(terms, layer, members) == pytest.approx(
+                assert gain_of(terms, layer, members, E) == pytest.approx(
                     profile.gain_s[layer, k], abs=1e-12
                 )
     assert (np.diff(loose.gain_s, axis=1) >= 0).all()

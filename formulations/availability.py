@@ -9,17 +9,17 @@ from ..problem.terms import Terms
 from .placement_block import linear
 
 
-class Nearness:
+class Availability:
     """Looks up, and adds where there is none yet, the variable of a server set and an item.
 
-    ``near[g, i]`` is at most 1 and, by ``reach[g, i]``, at most the sum of x over the servers of
-    set g. No column is added where one says the same already: x itself for a single server, and z
-    of the term that asks for this item alone.
+    ``available[g, i]`` is at most 1 and, by ``reach[g, i]``, at most the sum of x over the servers
+    of set g. No column is added where one says the same already: x itself for a single server, and
+    z of the term that asks for this item alone.
 
     Parameters
     ----------
     model : pyomo.ConcreteModel
-        With ``z``; gets ``near`` and ``reach``.
+        With ``z``; gets ``available`` and ``reach``.
     terms : Terms
     x : dict
         Variable of each useful (server, item).
@@ -31,7 +31,7 @@ class Nearness:
         self._model = model
         self._x = x
         self._members = [np.flatnonzero(row).tolist() for row in terms.server_sets]
-        model.near = pyo.Var(pyo.Any, bounds=(0, 1), dense=False)
+        model.available = pyo.Var(pyo.Any, bounds=(0, 1), dense=False)
         model.reach = pyo.Constraint(pyo.Any)
         self._sums: dict[tuple[int, int], list[pyo.Var]] = {}
         self._variable: dict[tuple[int, int], pyo.Var] = {}
@@ -62,7 +62,7 @@ class Nearness:
             if len(servers) == 1:
                 self._variable[key] = servers[0]
             else:
-                column = self._model.near[key]
+                column = self._model.available[key]
                 self._model.reach[key] = (
                     None,
                     linear([1.0] + [-1.0] * len(servers), [column, *servers]),

@@ -1,0 +1,132 @@
+"""Commands that make an instance: `generate` and `import`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..instances.generate import generate as from_scenario
+from ..instances.popularity import import_popularity as from_counts
+from ..instances.popularity import matching_popularity_model, read_popularity
+from ..instances.scenario import Scenario
+from ..instances.sites import import_sites as from_sites
+from ..instances.trace import import_trace as from_trace
+from ..instances.trace import matching_model, read_trace
+from ..instances.trace_split import Part, split_trace
+from ..problem.errors import InputError
+from ..problem.files import check_writable
+from ..problem.instance import Instance
+from ..problem.instance_file import INSTANCE_FILE, write_instance
+from ..problem.summary import summary_of
+from .output import print_text, print_warnings
+from .words import pairs
+
+
+def generate(name: str | None, seed: int, output: str, set_fields: list[str], **fields: Any) -> int:
+    """Make an instance from a scenario and a seed."""
+    check_writable(output, INSTANCE_FILE)
+    return _write(from_scenario(_scenario(fields, set_fields), seed, name=name), output)
+
+
+def import_trace(
+    trace: str,
+    sequences: str | None,
+    model: str | None,
+    sets: int | None,
+    test_share: float | None,
+    part: Part,
+    sites: str,
+    points: str,
+    name: str | None,
+    seed: int,
+    output: str,
+    set_fields: list[str],
+    **fields: Any,
+) -> int:
+    """Make an instance from a recorded trace."""
+    check_writable(output, INSTANCE_FILE)
+    recorded = read_trace(trace, sequences)
+    fields["models"] = [model or matching_model(recorded)]
+    scenario = _scenario(fields, set_fields)
+    split = None
+    if test_share is not None:
+        recorded = split_trace(recorded, test_share, seed, part)
+        split = {"test_share": test_share, "seed": seed, "part": part}
+    instance = from_trace(
+        recorded,
+        scenario,
+        sites,
+        points,
+        seed=seed,
+        max_sets=sets,
+        source=Path(trace).name,
+        name=name,
+        split=split,
+    )
+    if sequences and not recorded.has_sequences:
+        print(f"note: {trace} has no array 'sequence': all users follow it whole", file=sys.stderr)
+    return _write(instance, output)
+
+
+def import_popularity(
+    counts: list[str],
+    model: str | None,
+    sites: str | None,
+    points: str | None,
+    name: str | None,
+    seed: int,
+    output: str,
+    set_fields: list[str],
+    **fields: Any,
+) -> int:
+    """Make an instance from recorded counts of the experts' use."""
+    check_writable(output, INSTANCE_FILE)
+    tables = [read_popularity(path) for path in counts]
+    fields["models"] = [model or matching_popularity_model(tables[0])]
+    instance = from_counts(
+        tables,
+        [Path(path).name for path in counts],
+        _scenario(fields, set_fields),
+        seed=seed,
+        sites=sites,
+        points=points,
+        name=name,
+    )
+    return _write(instance, output)
+
+
+def import_sites(
+    sites: str,
+    points: str,
+    name: str | None,
+    seed: int,
+    output: str,
+    set_fields: list[str],
+    **fields: Any,
+) -> int:
+    """Make an instance with recorded positions and generated requests."""
+    check_writable(output, INSTANCE_FILE)
+    scenario = _scenario(fields, set_fields)
+    return _write(from_sites(scenario, sites, points, seed=seed, name=name), output)
+
+
+def _scenario(fields: dict[str, Any], set_fields: list[str]) -> Scenario:
+    """Scenario with the fields of the options that were given, and of --set."""
+    changes = pairs(set_fields, "set")
+    if "models" in changes:
+        raise InputError("models: use --model")
+    given = {name: value for name, value in fields.items() if value is not None}
+    return Scenario().replace(**(given | changes))
+
+
+def _write(instance: Instance, output: str) -> int:
+    write_instance(instance, output)
+    print_text(
+        f"wrote {output}: {len(instance.models)} models, {instance.items} experts, "
+        f"{instance.servers} servers, {instance.users} users, {len(instance.requests)} requests"
+    )
+    summary = summary_of(instance)
+    print_text("\n".join(summary.lines()))
+    print_warnings(summary)
+    return 0

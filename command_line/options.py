@@ -1,0 +1,194 @@
+"""The options of each command: one function a command, called as the command's words are."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+#: Scenario fields that have an option of their own; all others are set by --set.
+_MODELS = ("models", "experts", "top_k")
+_COMMON = ("layers", "precision", "servers", "users", "capacity", "local", "radius_m")
+_LAW = ("area_m", "skew", "coactivation", "user_concentration", "max_sets", "tokens")
+
+
+def generate(parser: argparse.ArgumentParser) -> None:
+    """Options of `generate`."""
+    _add_scenario(parser, _MODELS + _COMMON + _LAW)
+    _add_instance(parser)
+
+
+def import_trace(parser: argparse.ArgumentParser) -> None:
+    """Options of `import trace`."""
+    add = parser.add_argument
+    add("trace", metavar="TRACE.npz", help="array expert_ids [tokens, layers, K]")
+    add("--sequences", metavar="FILE", help="JSON list: the category of each sequence")
+    _add_matching_model(parser)
+    add("--sets", type=int, metavar="COUNT", help="keep the most frequent sets of each layer only")
+    add("--test-share", type=float, metavar="SHARE", help="of the sequences, kept for a replay")
+    add("--part", choices=["train", "test"], default="train", help="with --test-share")
+    _add_geography(parser, required=True)
+    _add_scenario(parser, _COMMON)
+    _add_instance(parser)
+
+
+def import_popularity(parser: argparse.ArgumentParser) -> None:
+    """Options of `import popularity`."""
+    parser.add_argument(
+        "counts",
+        nargs="+",
+        metavar="COUNTS.json",
+        help="counts [layers][experts], one kind of user",
+    )
+    _add_matching_model(parser)
+    _add_geography(parser, required=False)
+    _add_scenario(parser, (*_COMMON, "max_sets"))
+    _add_instance(parser)
+
+
+def import_sites(parser: argparse.ArgumentParser) -> None:
+    """Options of `import sites`."""
+    _add_geography(parser, required=True)
+    _add_scenario(parser, _MODELS + _COMMON + _LAW)
+    _add_instance(parser)
+
+
+def solve(parser: argparse.ArgumentParser) -> None:
+    """Options of `solve`."""
+    add = parser.add_argument
+    add("instance", metavar="INSTANCE")
+    add("--method", default="exact", help="see `expertcache methods` (exact)")
+    _add_limits(parser)
+    add("--node-limit", type=int, metavar="COUNT", help="branch-and-bound nodes")
+    add("--gap", type=float, default=0.0, help="relative gap to stop at (default: 0)")
+    add("--seed", type=int, default=0)
+    add("--start", metavar="SOLUTION", help="placement to begin with")
+    add("--bound", metavar="METHOD", help="and a bound: lp or decomposition")
+    add("--option", action="append", default=[], metavar="KEY=VALUE", help="option of the method")
+    add("--output", metavar="FILE", help="write the solution")
+    _add_log(parser)
+    _add_json(parser)
+
+
+def evaluate(parser: argparse.ArgumentParser) -> None:
+    """Options of `evaluate`."""
+    parser.add_argument("instance", metavar="INSTANCE")
+    parser.add_argument("solution", metavar="SOLUTION")
+    _add_json(parser)
+
+
+def bound(parser: argparse.ArgumentParser) -> None:
+    """Options of `bound`."""
+    parser.add_argument("instance", metavar="INSTANCE")
+    parser.add_argument("--method", default="lp", help="lp (default) or decomposition")
+    _add_limits(parser)
+    _add_log(parser)
+    _add_json(parser)
+
+
+def study(parser: argparse.ArgumentParser) -> None:
+    """Options of `study`."""
+    add = parser.add_argument
+    add(
+        "instances", nargs="*", metavar="INSTANCE", help="suites, instance files, or one study.toml"
+    )
+    add("--methods", help="names, separated by commas")
+    add("--seed", type=int, action="append", metavar="SEED", help="repeatable")
+    add("--time-limit", type=float, metavar="SECONDS", help="of a cell (60)")
+    add("--memory-limit", type=int, metavar="MIB", help="of a cell")
+    add("--reference", help="of the ratios: milp (default), exact, decomposition, lp, none")
+    _add_set(parser, "a scenario")
+    add("--sweep", action="append", default=[], metavar="FIELD=V1,V2", help="values of a field")
+    add("--instance-seed", type=int, action="append", metavar="SEED")
+    add("--jobs", type=int, default=1, help="processes (default: 1)")
+    add("--scheduler", metavar="ADDRESS", help="run on a Dask cluster")
+    add("--retry-failed", action="store_true", help="run failed cells again")
+    add("--output", required=True, metavar="DIR")
+
+
+def replay(parser: argparse.ArgumentParser) -> None:
+    """Options of `replay`."""
+    add = parser.add_argument
+    add("instance", metavar="INSTANCE", help="made by import trace")
+    add("solutions", nargs="+", metavar="SOLUTION")
+    add("--trace", required=True, metavar="TRACE.npz")
+    add("--sequences", metavar="FILE")
+    add("--part", choices=["train", "test", "all"], default="test", help="(default: test)")
+    add("--users", metavar="FILE.csv", help="write a row for each user")
+    _add_json(parser)
+
+
+def draw(parser: argparse.ArgumentParser) -> None:
+    """Options of `draw`."""
+    parser.add_argument("instance", metavar="INSTANCE")
+    parser.add_argument("solution", metavar="SOLUTION")
+    parser.add_argument("--log", metavar="FILE", help="of the run: its progress is drawn, too")
+    parser.add_argument("--output", required=True, metavar="DIR")
+
+
+def suite_build(parser: argparse.ArgumentParser) -> None:
+    """Options of `suite build`."""
+    parser.add_argument("name")
+    parser.add_argument("--output", required=True, metavar="DIR")
+
+
+def suite_check(parser: argparse.ArgumentParser) -> None:
+    """Options of `suite check`."""
+    parser.add_argument("solution", metavar="SOLUTION")
+    _add_json(parser)
+
+
+def export(parser: argparse.ArgumentParser) -> None:
+    """Options of `export`."""
+    add = parser.add_argument
+    add("instance", metavar="INSTANCE")
+    add("--format", choices=["lp", "mps"], required=True)
+    add("--formulation", choices=["coverage", "threshold", "assignment"], default="coverage")
+    add("--output", required=True, metavar="FILE")
+
+
+def _add_scenario(parser: argparse.ArgumentParser, fields: tuple[str, ...]) -> None:
+    # Imported late: the help of other commands does not need it.
+    from .scenario_options import add_fields
+
+    add_fields(parser, fields)
+    _add_set(parser, "any scenario field")
+
+
+def _add_set(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], dest="set_fields", metavar="FIELD=VALUE", help=text
+    )
+
+
+def _add_matching_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", help="name in the model table; by default the one that fits")
+
+
+def _add_geography(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument("--sites", required=required, metavar="SITES.csv")
+    parser.add_argument("--points", required=required, metavar="POINTS.csv")
+
+
+def _add_instance(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", help="of the instance")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--output", required=True, metavar="FILE", help="instance file, .json or .json.gz"
+    )
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--time-limit", type=float, default=math.inf, metavar="SECONDS")
+    parser.add_argument("--threads", type=int, default=1, help="or processes (default: 1)")
+
+
+def _add_log(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log", metavar="FILE", help="write every better placement and bound, as JSON lines"
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--json", action="store_true", help="print the result as JSON, nothing else"
+    )

@@ -1,0 +1,132 @@
+"""The layers' pricing, here or in processes that hold them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from multiprocessing import resource_tracker
+from typing import Any, Self, TypeVar
+
+from ..linear.quiet import discard_stdout
+from ..method import Limits
+from ..problem.layers import Layer
+from .parameters import Parameters
+from .pricing import LayerPricing
+
+_T = TypeVar("_T")
+
+#: The layers of a worker process.
+_HELD: dict[int, LayerPricing] = {}
+
+
+#: Seconds between two looks at whether the run is to stop.
+_LOOK_S = 0.1
+
+
+class Stopped(Exception):  # noqa: N818 - no error
+    """The run is to stop: nobody waits for the processes."""
+
+
+class LayerPool:
+    """A `LayerPricing` for each layer, and jobs on them.
+
+    A context manager: it may hold processes. It ends with them, without an error, when the run is
+    to stop. Every layer stays with one process: what its relaxation has learnt stays, too, and does
+    not depend on which process is free.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    limits : Limits
+        Threads are processes, at most one for each layer; one works here.
+    parameters : Parameters
+    """
+
+    def __init__(self, layers: Sequence[Layer], limits: Limits, parameters: Parameters) -> None:
+        self.layers, self.parameters, self._watch = layers, parameters, limits.watch
+        self.processes = min(limits.threads, max(1, len(layers)))
+        self._held: dict[int, LayerPricing] = {}
+        self._workers: list[ProcessPoolExecutor] = []
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        numbered = dict(enumerate(self.layers))
+        if self.processes == 1:
+            self._held = _pricing(numbered, self.parameters)
+            return self
+        # Not forked: HiGHS' threads do not survive that.
+        context = multiprocessing.get_context("spawn")
+        # Ctrl-C reaches all processes of a terminal; the main one knows what to do. Processes
+        # inherit what is blocked, and begin with their first job. The tracker, where it begins,
+        # unblocks.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        for k in range(self.processes):
+            own = {number: numbered[number] for number in range(k, len(numbered), self.processes)}
+            worker = ProcessPoolExecutor(1, context, _begin, (own, self.parameters))
+            self._workers.append(self._running.enter_context(worker))
+            worker.submit(int)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> bool:
+        self._running.close()
+        return kind is Stopped
+
+    def run(self, job: Callable[..., _T], tasks: Mapping[int, tuple[Any, ...]]) -> list[_T]:
+        """Run a method of `LayerPricing` on some layers.
+
+        Parameters
+        ----------
+        job : callable
+            ``job(pricing, *task)``.
+        tasks : mapping
+            The arguments for each layer, by its number.
+
+        Raises
+        ------
+        MemoryError
+            If a process has died.
+        Stopped
+            If the run is to stop.
+        """
+        if self.processes == 1:
+            return [job(self._held[number], *task) for number, task in tasks.items()]
+        try:
+            jobs = [
+                self._workers[number % self.processes].submit(_perform, job, number, task)
+                for number, task in tasks.items()
+            ]
+            return [self._result(each) for each in jobs]
+        except BrokenProcessPool:
+            if self._watch.stopped:
+                raise Stopped from None
+            raise MemoryError("a pricing process has died") from None
+
+    def _result(self, job: Future[_T]) -> _T:
+        while True:
+            try:
+                return job.result(_LOOK_S)
+            except TimeoutError:
+                if self._watch.stopped:
+                    for worker in self._workers:
+                        for process in list((worker._processes or {}).values()):
+                            process.kill()
+                    raise Stopped from None
+
+
+def _pricing(layers: Mapping[int, Layer], parameters: Parameters) -> dict[int, LayerPricing]:
+    return {number: LayerPricing(layer, parameters) for number, layer in layers.items()}
+
+
+def _begin(layers: Mapping[int, Layer], parameters: Parameters) -> None:
+    discard_stdout()
+    _HELD.update(_pricing(layers, parameters))
+
+
+def _perform(job: Callable[..., _T], number: int, task: tuple[Any, ...]) -> _T:
+    return job(_HELD[number], *task)
