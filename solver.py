@@ -36,6 +36,7 @@ METHODS = {
     "greedy": "heuristics.greedy",
     "enumeration-greedy": "heuristics.enumeration_greedy",
     "pipage": "heuristics.pipage",
+    "configuration": "configuration.configuration",
     "successive": "heuristics.successive",
     "max-convolution": "heuristics.max_convolution",
     "ascent": "heuristics.ascent",
@@ -159,7 +160,7 @@ def bound(
     ----------
     instance : Instance
     method : str or Method
-        One that has a bound of its own: ``lp``, ``decomposition``.
+        One that has a bound of its own: ``lp``, ``decomposition``, ``configuration``.
     limits : Limits, optional
         Time, and threads: for ``decomposition`` the number of processes.
     callback, signals

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 from expertcache import SUITES, Instance, Limits, Placement, Record, Suite, evaluate, records, solve
-from expertcache.instances.recipe import Generated
+from expertcache.instances.recipe import Gadgets, Generated
 from expertcache.instances.records import stored_placement
 from expertcache.instances.suites import find_suite
 from expertcache.problem.file_kind import FileKind
@@ -77,7 +77,7 @@ class Best:
 
 
 def improve(
-    suite: Suite, recipe: Generated, limit: float, known: Record | None
+    suite: Suite, recipe: Generated | Gadgets, limit: float, known: Record | None
 ) -> tuple[Record, list[list[int]]]:
     """Best record of an instance, and its placement."""
     instance = recipe.make()

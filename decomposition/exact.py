@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from ..configuration.proof import prove
 from ..formulations.milp import milp
 from ..heuristics.successive import guarantee
 from ..method import Limits, Method, Outcome
@@ -27,15 +28,15 @@ def exact(
 ) -> Outcome:
     """Prove the optimum.
 
-    With K = 1 the direct model alone: its relaxation is nearly tight. With K >= 2 `decomposition`
-    first: where layers have few experts (8, say) it proves the optimum for many of them. Where it
-    leaves a gap, `milp` goes on from its placement.
+    With K = 1 by the prices of `configuration`. With K >= 2 `decomposition` first: where layers
+    have few experts (8, say) it proves the optimum for many of them. Where it leaves a gap, `milp`
+    goes on from its placement.
 
     Parameters
     ----------
     instance : Instance
     limits : Limits
-        Nodes count for `milp` only.
+        Nodes count for HiGHS only.
     seed : int
     start : Placement, optional
     decomposition_share : float
@@ -48,7 +49,7 @@ def exact(
             f"exact: option decomposition_share: must be 0 to 1, got {decomposition_share}"
         )
     if instance.top_k == 1:
-        return milp(instance, limits=limits, seed=seed, start=start)
+        return prove(instance, limits=limits, seed=seed, start=start)
     deadline = limits.deadline()
     part = dataclasses.replace(limits, time_s=deadline.part(decomposition_share).remaining_s())
     first = price_and_round(instance, limits=part, seed=seed, start=start, parameters=parameters)

@@ -27,8 +27,10 @@ def enumeration_greedy(instance: Instance, *, limits: Limits, seed: int, depth: 
     K = 1 and one server: gains add up, and the saving is at least d / (d + 1) of the optimum with
     depth d (Sahni 1975, doi:10.1145/321864.321873); the 1 - 1/e of Sviridenko 2004
     (doi:10.1016/S0167-6377(03)00062-2) for submodular gains and one knapsack is weaker here. With
-    one knapsack for each server the SlimCaching paper (arXiv:2507.06567) claims 1 - 1/e; that is
-    their claim, not a proven guarantee. Experts of equal size: at least 1/2, as `greedy`.
+    one knapsack for each server no depth gives more than 1/2: M copies of a gadget leave
+    (M + d) / 2M (suite ``tight``, docs/guarantees.md). The SlimCaching paper (arXiv:2507.06567)
+    claims 1 - 1/e for its own algorithm, whose text is not at hand; this one has no such ratio.
+    Experts of equal size: at least 1/2, as `greedy`.
 
     Parameters
     ----------

@@ -19,6 +19,7 @@ from ..problem.placement import Placement
 from ..problem.solution import StoppedBy, latency_gap
 from ..problem.terms import Terms, coverage_terms
 from .ascent import ascend, server_orders
+from .greedy import greedy
 from .packing import pack_in_order
 from .successive import InTurn, guarantee, in_turn
 
@@ -148,6 +149,10 @@ def _starts(
         yield from both(InTurn(start.cached(instance), None), order, deadline)
         return
     until = deadline.part(_START_SHARE)
+    if instance.top_k == 1:
+        placement = greedy(instance, limits=until.limits(), seed=seed).placement
+        assert placement is not None
+        yield from both(InTurn(placement.cached(instance), None), order, until)
     for order in server_orders(instance.servers, 4, np.random.default_rng(seed)):
         yield from both(in_turn(instance, order, deadline), order, until)
         if until.passed():

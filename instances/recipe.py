@@ -11,6 +11,7 @@ import msgspec
 from ..problem.errors import InputError
 from ..problem.instance import Instance
 from ..problem.instance_file import read_instance
+from .gadgets import greedy_gadgets
 from .generate import generate
 from .scenario import Scenario
 from .trace import import_trace, matching_model, read_trace
@@ -82,7 +83,19 @@ class Recorded(msgspec.Struct, frozen=True, tag="recorded", forbid_unknown_field
         )
 
 
-Recipe = Generated | Stored | Recorded
+class Gadgets(msgspec.Struct, frozen=True, tag="gadgets", forbid_unknown_fields=True):
+    """Copies of the gadget on which greedy reaches 1/2; see `greedy_gadgets`."""
+
+    name: str
+    copies: int
+    labels: dict[str, Any] = {}
+
+    def make(self) -> Instance:
+        """Build the instance."""
+        return greedy_gadgets(self.copies, self.name)
+
+
+Recipe = Generated | Stored | Recorded | Gadgets
 
 
 def stored(path: str | Path) -> Stored:

@@ -1,4 +1,4 @@
-"""Named sets of benchmark instances, made anew from scenarios and seeds."""
+"""Named sets of benchmark instances, made anew from scenarios and seeds, or by construction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..problem.files import check_writable, write_bytes
 from ..problem.instance import Instance
 from ..problem.instance_file import INSTANCE_FILE, instance_bytes
 from .model_table import model_table
-from .recipe import Generated
+from .recipe import Gadgets, Generated
 
 _SUMS_FILE = FileKind("list of SHA-256 sums", rb"[0-9a-f]{64}  ")
 
@@ -28,13 +28,13 @@ class Suite:
     name, summary : str
     version : int
         Grows when an instance changes; results of other versions must not be compared.
-    recipes : tuple of Generated
+    recipes : tuple of Generated and Gadgets
     """
 
     name: str
     summary: str
     version: int
-    recipes: tuple[Generated, ...]
+    recipes: tuple[Generated | Gadgets, ...]
 
     def instances(self) -> Iterator[Instance]:
         """Generate the instances one by one."""
@@ -182,6 +182,12 @@ SUITES = {
                 ),
                 first_seed=501,
             ),
+        ),
+        Suite(
+            "tight",
+            "K = 1, made so that greedy reaches 1/2 and enumeration hardly more",
+            1,
+            tuple(Gadgets(f"tight-greedy-m{copies}", copies) for copies in (1, 5, 13, 20)),
         ),
     )
 }

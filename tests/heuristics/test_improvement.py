@@ -125,3 +125,12 @@ def test_stopping_rules(random_instance):
 def test_bad_options_are_refused(method, options, two_servers):
     with pytest.raises(InputError):
         solve(two_servers, method, options=options)
+
+
+@pytest.mark.parametrize("method", ["milp", "exact", "local-search"])
+def test_with_one_expert_never_below_greedy(method, random_instance):
+    for seed in range(20):
+        instance = random_instance(seed, top_k=1, models=2, servers=4, experts=6, rows=60)
+        options = {"iterations": 1} if method == "local-search" else {}
+        solution = solve(instance, method, limits=Limits(nodes=0), options=options)
+        assert solution.saving_s >= solve(instance, "greedy").saving_s - 1e-12

@@ -1,0 +1,173 @@
+"""A bound and a placement that approach each other: duals, rounding, then HiGHS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..method import Deadline, Limits
+from ..problem.instance import BoolArray, FloatArray, Instance
+from ..problem.placement import within_capacities
+from ..problem.solution import PROOF_TOLERANCE, StoppedBy
+from ..problem.terms import Terms
+from .closing import candidates, close_pairs, close_sets, fixed
+from .covering import Covering
+from .descent import Descent, descend
+from .duals import BytePrices, Dual, PairPrices, TermPrices
+from .knapsacks import Knapsacks
+from .rounding import climbed, rounded
+from .server_sets import ServerSets
+
+#: A descent ends where bound and placement are this near, as a share of the bound.
+_TOLERANCE = PROOF_TOLERANCE / 2
+
+#: Shortest steps on the prices of bytes, of which there are few.
+_SHORT = 0.05
+
+#: A price of 0 moves in units of this share of the mean price.
+_LEAST_SCALE = 1e-3
+
+#: Terms of a covering model that HiGHS is given at most.
+_MOST_TERMS = 100_000
+
+#: Price of serving a term at the start, as a share of its weight.
+_FIRST_PRICE = 0.3
+
+
+class Search:
+    """What is known of an instance with K = 1, while it gets better.
+
+    Parameters
+    ----------
+    instance : Instance
+    terms : Terms
+        Each of one expert.
+    deadline : Deadline
+
+    Attributes
+    ----------
+    cached : bool array [N, I]
+        Best placement so far.
+    saving_s : float
+        Its saving.
+    bound_s : float
+        No placement saves more.
+    meta : dict
+        What else there is to tell: ``rounds`` of descent.
+    """
+
+    def __init__(self, instance: Instance, terms: Terms, deadline: Deadline) -> None:
+        self._instance = instance
+        self._terms = terms
+        self._deadline = deadline
+        self._covering = Covering.of(instance, terms)
+        self._knapsacks = Knapsacks(instance)
+        self._sets = ServerSets(self._covering) if ServerSets.fit(self._covering) else None
+        self._cost: FloatArray = np.zeros(self._covering.shape)
+        self._cost_bound_s = np.inf
+        self._step = 0.0
+        self.cached: BoolArray = np.zeros(self._covering.shape, dtype=np.bool_)
+        self.saving_s = 0.0
+        self.bound_s = float(self._covering.weight_s.sum())
+        self.meta: dict[str, Any] = {"rounds": 0}
+
+    @property
+    def proved(self) -> bool:
+        """Whether the placement is known to be optimal."""
+        return self.bound_s - self.saving_s <= PROOF_TOLERANCE * self.bound_s
+
+    def take(self, cached: BoolArray) -> None:
+        """Take a placement after best responses from it, if it is better."""
+        saving, cached = climbed(self._covering, self._knapsacks, cached, self._deadline)
+        if saving > self.saving_s:
+            self.saving_s, self.cached = saving, cached
+            self._deadline.watch.tell(saving)
+
+    def round(self, fractions: FloatArray) -> float:
+        """Round fractions [N, I], server by server in two orders; the best saving known."""
+        servers = range(self._covering.servers)
+        for order in (servers, servers[::-1]):
+            if not self._deadline.passed():
+                self.take(rounded(self._covering, self._knapsacks, fractions, order))
+        return self.saving_s
+
+    def descend(self, rounds: float = np.inf) -> bool:
+        """Lower the bound, and round on the way; whether more rounds would bring nothing.
+
+        Parameters
+        ----------
+        rounds : float
+            At most; where the table of server sets does not fit, rounds are not counted.
+        """
+        if self._sets is None:
+            dual = TermPrices(self._covering, self._knapsacks)
+            found = self._lower(dual, _FIRST_PRICE * self._covering.weight_s, found=self.round)
+            self._cost = self._covering.by_pair(found.prices)
+            return True
+        if self._step == 0:
+            self._price_bytes(self._sets)
+        scale = self._cost + _LEAST_SCALE * float(self._cost.mean() if self._cost.size else 0.0)
+        pairs = PairPrices(self._covering, self._knapsacks, self._sets, scale)
+        found = self._lower(
+            pairs, self._cost, step=self._step or 1.0, rounds=rounds, found=self.round
+        )
+        self._cost, self._step = found.prices, found.step
+        return found.converged
+
+    def _price_bytes(self, sets: ServerSets) -> None:
+        """Begin with prices of the servers' bytes."""
+        alone = sets.saving_s[:, 1 << np.arange(self._covering.servers)].T
+        first = 0.5 * self._knapsacks.best(alone).price
+        dual = BytePrices(self._instance, self._covering, sets)
+        found = self._lower(dual, first, patience=4, shortest=_SHORT)
+        self._cost = found.prices[:, None] * self._instance.item_bytes.astype(np.float64)
+
+    def _lower(self, dual: Dual, prices: FloatArray, **settings: Any) -> Descent:
+        found = descend(
+            dual, prices, self.saving_s, self._deadline, tolerance=_TOLERANCE, **settings
+        )
+        self.meta["rounds"] += found.rounds
+        self._cost_bound_s = found.bound_s
+        self.bound_s = min(self.bound_s, found.bound_s)
+        self._deadline.watch.tell(self.saving_s, self.bound_s)
+        self.round(found.mean)
+        return found
+
+    def open_sets(self) -> int:
+        """Sets of servers, over all experts, that the prices leave open; 0 without the table."""
+        if self._sets is None:
+            return 0
+        gap = self._cost_bound_s - self.saving_s
+        return len(candidates(self._sets, self._cost, gap, self._sets.saving_s.size).item)
+
+    def close(self, limits: Limits, seed: int, most: int) -> StoppedBy:
+        """Let HiGHS choose among what the prices leave open; why it stopped.
+
+        Parameters
+        ----------
+        limits : Limits
+        seed : int
+        most : int
+            Sets of servers, over all experts, to choose from: the best ones if there are more.
+        """
+        gap = self._cost_bound_s - self.saving_s
+        limits = self._deadline.limits(nodes=limits.nodes, threads=limits.threads)
+        if self._sets is not None:
+            chosen = candidates(self._sets, self._cost, gap, most)
+            closed = close_sets(self._instance, self._sets, chosen, self.cached, limits, seed)
+            # A placement with another set loses more than they do.
+            beyond = self._cost_bound_s - chosen.loss_s
+        elif len(self._terms) <= _MOST_TERMS:
+            packed = self._knapsacks.best(self._cost)
+            free, held = fixed(self._cost, self._instance.item_bytes, packed, gap)
+            closed = close_pairs(self._instance, self._terms, free, held, self.cached, limits, seed)
+            beyond = -np.inf
+        else:
+            return StoppedBy.FINISHED
+        self.meta["nodes"] = self.meta.get("nodes", 0) + closed.result.nodes
+        if closed.cached is not None:
+            self.take(within_capacities(self._instance, closed.cached))
+        self.bound_s = min(self.bound_s, max(closed.bound_s, beyond, self.saving_s))
+        self._deadline.watch.tell(self.saving_s, self.bound_s)
+        return closed.result.stopped_by
