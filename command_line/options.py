@@ -52,6 +52,16 @@ def import_sites(parser: argparse.ArgumentParser) -> None:
     _add_instance(parser)
 
 
+def import_routing(parser: argparse.ArgumentParser) -> None:
+    """Options of `import routing`."""
+    add = parser.add_argument
+    add("files", nargs="+", metavar="FILE", help="of one format; see docs/routing.md")
+    add("--format", help="where it cannot be told from the file")
+    add("--layers", type=int, metavar="COUNT", help="of the model, for SGLang's responses")
+    add("--top-k", type=int, metavar="K", help="experts a layer, for SGLang's responses")
+    add("--output", required=True, metavar="FILE", help="trace .npz; counts .json")
+
+
 def solve(parser: argparse.ArgumentParser) -> None:
     """Options of `solve`."""
     add = parser.add_argument

@@ -26,6 +26,7 @@ _GROUPS = {
 COMMANDS = (
     ("generate", "instances", options.generate, "make an instance from a scenario and a seed"),
     ("import trace", "instances", options.import_trace, "recorded experts of every token"),
+    ("import routing", "routing", options.import_routing, "files of serving engines to a trace"),
     ("import popularity", "instances", options.import_popularity, "recorded use of every expert"),
     ("import sites", "instances", options.import_sites, "recorded positions, generated requests"),
     ("solve", "solving", options.solve, "solve an instance"),

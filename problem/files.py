@@ -8,6 +8,7 @@ import os
 import reprlib
 import tempfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
@@ -87,11 +88,24 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     check_writable(path)
     if path.suffix == ".gz":
         data = gzip.compress(data, compresslevel=6, mtime=0)
+    with replacement(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacement(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes the place of another, or of none, when it was written without error.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".expertcache-")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                yield file
             Path(temporary).chmod(0o666 & ~_umask())
             Path(temporary).replace(path)
         except BaseException:
