@@ -1,5 +1,8 @@
 """Every public name and where it lives; `__init__.py` imports each when it is first used."""
 
+from .events import EventFile as EventFile
+from .events import ProgressLine as ProgressLine
+from .events import read_events as read_events
 from .formulations.assignment import assignment_model as assignment_model
 from .formulations.coverage import coverage_model as coverage_model
 from .formulations.export import export_model as export_model
@@ -44,3 +47,4 @@ from .solver import find_method as find_method
 from .solver import method_names as method_names
 from .solver import solve as solve
 from .studies.study import Study as Study
+from .watch import Event as Event

@@ -42,7 +42,8 @@ class ProgressLine:
             parts.append(f"lower bound {event.bound_latency_s:.6g} s")
         if event.certified_ratio is not None:
             # Rounded down: what is shown must be true.
-            parts.append(f"at least {math.floor(1e4 * event.certified_ratio) / 100:g} % saved")
+            share = math.floor(1e4 * event.certified_ratio) / 100
+            parts.append(f"at least {share:g} % of the best saving")
         self._line.set_description_str("  ".join(parts))
 
 

@@ -130,6 +130,7 @@ def draw(parser: argparse.ArgumentParser) -> None:
     """Options of `draw`."""
     parser.add_argument("instance", metavar="INSTANCE")
     parser.add_argument("solution", metavar="SOLUTION")
+    parser.add_argument("--log", metavar="FILE", help="of the run: its progress is drawn, too")
     parser.add_argument("--output", required=True, metavar="DIR")
 
 

@@ -14,6 +14,7 @@ from ..events import EventFile, ProgressLine, all_of
 from ..guarantees import Structure
 from ..method import Limits
 from ..problem.errors import InputError
+from ..problem.evaluate import Evaluation
 from ..problem.evaluate import evaluate as value_of
 from ..problem.files import check_writable
 from ..problem.instance import Instance
@@ -125,7 +126,7 @@ def methods() -> int:
 def evaluate(instance: str, solution: str, json: bool) -> int:
     """Value and feasibility of a solution, by the evaluator alone."""
     loaded = read_instance(instance)
-    value = value_of(loaded, placement_in(solution, loaded))
+    value = value_of(loaded, placement_in(solution, loaded, feasible=False))
     result = {
         "instance": loaded.name,
         "feasible": value.feasible,
@@ -138,16 +139,24 @@ def evaluate(instance: str, solution: str, json: bool) -> int:
         "model_latency_s": value.model_latency_s.tolist(),
         "layer_latency_s": [layers.tolist() for layers in value.layer_latency_s],
     }
+    _print_value(loaded, value, result, json)
+    if not value.feasible:
+        # A program may look at nothing but the exit status.
+        raise InputError(f"{solution}: the placement exceeds a capacity")
+    return 0
+
+
+def _print_value(instance: Instance, value: Evaluation, result: dict[str, Any], json: bool) -> None:
     if json:
         print_json(result)
-        return 0
+        return
     print_text(f"feasible             {'yes' if value.feasible else 'no'}")
     for name in ("latency_s", "latency_empty_s", "saving_s"):
         print_text(f"{name.removesuffix('_s').replace('_', ' '):<20} {result[name]:.9g} s")
-    for n, (used, room) in enumerate(zip(value.used_bytes, loaded.capacity_bytes, strict=True)):
+    for n, (used, room) in enumerate(zip(value.used_bytes, instance.capacity_bytes, strict=True)):
         mark = "  EXCEEDED" if used > room else ""
-        print_text(f"{loaded.server_names[n]:<20.20} {used / 1e9:.4g} of {room / 1e9:.4g} GB{mark}")
-    return 0
+        name = f"{instance.server_names[n]:<20.20}"
+        print_text(f"{name} {used / 1e9:.4g} of {room / 1e9:.4g} GB{mark}")
 
 
 def bound(

@@ -78,16 +78,21 @@ def replay(
     return 0
 
 
-def draw(instance: str, solution: str, output: str) -> int:
-    """Draw a placement."""
+def draw(instance: str, solution: str, log: str | None, output: str) -> int:
+    """Draw a placement, and the run that found it."""
+    from ..events import read_events
     from ..reports.placement_figure import placement_figure
+    from ..reports.progress_figure import progress_figure
 
     loaded = read_instance(instance)
     placement = placement_in(solution, loaded)
+    events = None if log is None else read_events(log)
     try:
         Path(output).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{output}: {error.strerror or error}") from None
     placement_figure(loaded, placement, Path(output), "placement")
+    if events is not None:
+        progress_figure(events, Path(output))
     print_text(f"drawn into {output}")
     return 0

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
+import numpy as np
+
 from ..problem.errors import InputError
 from ..problem.instance import Instance
 from ..problem.placement import Placement
@@ -32,17 +36,35 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def placement_in(path: str, instance: Instance) -> Placement:
+def placement_in(path: str, instance: Instance, *, feasible: bool = True) -> Placement:
     """Read the placement of a solution file.
+
+    Says on stderr where it was made for another instance.
+
+    Parameters
+    ----------
+    path : str
+    instance : Instance
+    feasible : bool
+        Refuse a placement that exceeds a capacity.
 
     Raises
     ------
     InputError
         If the file is no solution, or the placement does not fit the instance.
     """
-    placement = read_solution(path).placement or Placement.empty()
+    solution = read_solution(path)
+    placement = solution.placement or Placement.empty()
+    of_another = solution.instance_sha256 not in (None, instance.sha256)
+    whose = f"made for another instance ({solution.instance})"
     try:
-        placement.cached(instance)
+        used = placement.cached(instance) @ instance.item_bytes
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: {whose + ': ' if of_another else ''}{error}") from None
+    if of_another:
+        print(f"warning: {path}: {whose}", file=sys.stderr)
+    over = np.flatnonzero(used > instance.capacity_bytes)
+    if feasible and len(over):
+        names = ", ".join(instance.server_names[n] for n in over[:3].tolist())
+        raise InputError(f"{path}: the placement exceeds the capacity of {names}")
     return placement

@@ -36,8 +36,8 @@ def successive(instance: Instance, *, limits: Limits, seed: int, epsilon: float 
     seed : int
         Not used.
     epsilon : float
-        With 0 < epsilon < 1 each server reaches (1 - epsilon) of its best, in time polynomial in
-        the input and 1 / epsilon, independent of the capacity in bytes; see
+        With 0 < epsilon < 1 and exact profiles each server reaches (1 - epsilon) of its best, in
+        time polynomial in the input and 1 / epsilon, independent of the capacity in bytes; see
         `layer_knapsack.split_capacity`.
 
     Returns

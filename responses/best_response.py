@@ -68,15 +68,18 @@ def best_response(
     sizes = [model.expert_bytes for model in instance.models]
     capacity = int(instance.capacity_bytes[server])
     split = split_capacity([p.gain_s for p in profiles], sizes, capacity, epsilon)
-    most = split
-    if not all(p.exact for p in profiles):
-        most = split_capacity([p.upper_s for p in profiles], sizes, capacity, epsilon)
+    most = split.value
+    if passed():
+        # Every layer whole: no more split for a bound that says little.
+        most = float(sum(p.upper_s[:, -1].sum() for p in profiles))
+    elif not all(p.exact for p in profiles):
+        most = split_capacity([p.upper_s for p in profiles], sizes, capacity, epsilon).value
     chosen = [
         profile.members[np.arange(len(count)), count]
         for profile, count in zip(profiles, split.counts, strict=True)
     ]
     cached = np.concatenate([members.ravel() for members in chosen])
-    return Response(cached, split.value, most.value / (1 - epsilon))
+    return Response(cached, split.value, most / (1 - epsilon))
 
 
 def take_in(instance: Instance, table: FloatArray, server: int, cached: BoolArray) -> None:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from expertcache.method import Limits, Method, Outcome
 from expertcache.problem.errors import InputError
+from expertcache.problem.evaluate import latency_empty_s
+from expertcache.problem.instance import Instance, Model, Requests
 from expertcache.problem.placement import Placement
 from expertcache.problem.solution import StoppedBy, latency_gap
-from expertcache.solver import METHODS, find_method, solve
+from expertcache.solver import METHODS, bound, find_method, solve, with_bound
 from msgspec import Meta
 
 
@@ -70,6 +72,72 @@ def test_a_false_proof_is_not_believed(two_servers):
 
     solution = solve(two_servers, Method("liar", "claims a proof", liar))
     assert (solution.status, solution.stopped_by) == ("feasible", "error")
+
+
+@pytest.mark.parametrize("bound_latency_s", [99.0, 1.0001])
+def test_a_bound_above_the_latency_is_an_error_of_the_method(bound_latency_s, two_servers):
+    assert latency_empty_s(two_servers) == 1.0
+
+    def liar(instance, *, limits, seed):
+        return Outcome(Placement.empty(), bound_latency_s=bound_latency_s)
+
+    solution = solve(two_servers, Method("liar", "claims a bound", liar))
+    assert (solution.status, solution.stopped_by) == ("feasible", "error")
+    assert (solution.bound_latency_s, solution.gap, solution.certified_ratio) == (None, None, None)
+    assert "less can be saved" in solution.meta["error"]
+
+
+def test_a_bound_that_says_nothing_proves_nothing(two_servers):
+    def nothing(instance, *, limits, seed):
+        return Outcome(Placement.empty(), StoppedBy.TIME, bound_saving_s=math.inf)
+
+    solution = solve(two_servers, Method("nothing", "knows nothing", nothing))
+    assert (solution.status, solution.bound_latency_s) == ("feasible", None)
+
+
+@pytest.fixture(scope="module")
+def far_and_near():
+    """One user out of every server's reach, who asks 1e10 times as often as one in reach."""
+    return Instance(
+        models=(Model("m", 1, 1, 1, 10),),
+        capacity_bytes=np.array([10]),
+        server_latency_s=np.array([[[np.inf]], [[0.5]]]),
+        cloud_latency_s=np.ones((2, 1)),
+        local_latency_s=np.ones((2, 1)),
+        local=np.zeros((2, 1), dtype=bool),
+        requests=Requests([0, 1], [0, 0], [0, 0], [[0], [0]], [1e10, 1.0]),
+        name="far",
+    )
+
+
+def test_what_nobody_can_change_proves_nothing(far_and_near):
+    quick = solve(far_and_near, "cloud-only")
+    assert quick.saving_s == 0
+    bounded = with_bound(far_and_near, quick, bound(far_and_near, "lp").bound_saving_s)
+    assert (bounded.status, bounded.certified_ratio) == ("feasible", 0)
+    assert bounded.bound_saving_s == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in ("lp", "cloud-only")])
+def test_what_nobody_can_change_hides_nothing(method, far_and_near):
+    solution = solve(far_and_near, method)
+    assert solution.saving_s == pytest.approx(0.5)
+    assert solution.status == "optimal" or solution.bound_saving_s is None
+
+
+@pytest.mark.parametrize("formulation", ["assignment", "threshold"])
+def test_other_formulations_keep_the_digits_too(formulation, far_and_near):
+    solution = solve(far_and_near, "milp", options={"formulation": formulation})
+    assert (solution.status, solution.saving_s) == ("optimal", pytest.approx(0.5))
+
+
+@pytest.mark.parametrize("method", ["exact", "milp", "decomposition", "local-search"])
+def test_a_proof_says_proof_and_prints_100_percent(method, two_servers):
+    solution = solve(two_servers, method)
+    assert (solution.status, solution.stopped_by) == ("optimal", "proof")
+    lines = solution.summary().splitlines()
+    assert any(line.split() == ["share", "of", "best", "saving", "100", "%"] for line in lines)
+    assert any(line.split() == ["gap", "0", "%"] for line in lines)
 
 
 @dataclass(frozen=True)

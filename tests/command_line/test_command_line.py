@@ -127,10 +127,9 @@ def test_without_a_solution_the_status_is_3(tmp_path, capsys):
     path = str(tmp_path / "x.json")
     main(["generate", "--layers", "4", "--seed", "1", "--output", path])
     capsys.readouterr()
-    words = ["--method", "milp", "--time-limit", "1e-6", "--json"]
-    assert main(["solve", path, *words]) == 3
+    assert main(["solve", path, "--method", "lp", "--json"]) == 3
     solved = result(capsys)
-    assert (solved["status"], solved["stopped_by"]) == ("none", "time")
+    assert (solved["status"], solved["stopped_by"]) == ("none", "proof")
     assert (solved["latency_s"], solved["placement"]) == (None, [])
 
 
@@ -141,12 +140,33 @@ def test_an_infeasible_placement_is_told(toy, tmp_path, capsys):
     content["placement"] = [[0, 0, 0, 0], [0, 0, 0, 1]]
     solution.write_text(json.dumps(content))
     capsys.readouterr()
-    assert main(["evaluate", toy, str(solution), "--json"]) == 0
-    value = result(capsys)
+    assert main(["evaluate", toy, str(solution), "--json"]) == 2
+    printed = capsys.readouterr()
+    value = json.loads(printed.out)
     assert value["feasible"] is False
     assert value["used_bytes"] == [20, 0]
-    assert main(["evaluate", toy, str(solution)]) == 0
+    assert printed.err == f"error: {solution}: the placement exceeds a capacity\n"
+    assert main(["evaluate", toy, str(solution)]) == 2
     assert "EXCEEDED" in capsys.readouterr().out
+    folder = tmp_path / "drawn"
+    assert main(["draw", toy, str(solution), "--output", str(folder)]) == 2
+    assert "exceeds the capacity" in capsys.readouterr().err
+    assert not folder.exists()
+
+
+def test_a_solution_of_another_instance_is_told(toy, tmp_path, capsys):
+    other, solution = str(tmp_path / "y.json"), str(tmp_path / "s.json")
+    main(["generate", "--layers", "1", "--servers", "2", "--users", "3", "--output", other])
+    main(["solve", other, "--method", "random", "--output", solution])
+    capsys.readouterr()
+    assert main(["evaluate", toy, solution]) == 2
+    assert "made for another instance" in capsys.readouterr().err
+    same = str(tmp_path / "z.json")
+    main(["generate", "--layers", "1", "--servers", "2", "--users", "4", "--output", same])
+    capsys.readouterr()
+    for words in (["evaluate", same, solution], ["solve", same, "--start", solution]):
+        assert main(words) == 0
+        assert capsys.readouterr().err.startswith(f"warning: {solution}: made for another")
 
 
 def test_export(toy, tmp_path):
