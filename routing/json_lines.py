@@ -6,6 +6,7 @@ lines of a sequence follow one another; without a sequence, a file is one.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,23 +80,27 @@ class _Sequences:
 
     def groups(self, names: list[int | str]) -> Integers:
         """Group of each line; a sequence that was left must not come back."""
-        found = np.zeros(len(names), dtype=np.int64)
-        for place, name in enumerate(names):
-            group = self._group.get(name, -1)
-            if group < 0:
-                group = self._group[name] = len(self.numbers)
-                number = name if isinstance(name, int) else group
-                if not 0 <= number <= MAX_INT:
-                    raise InputError(f"{self._path}: sequence {name}: out of range")
-                if isinstance(name, str) != isinstance(next(iter(self._group)), str):
-                    raise InputError(f"{self._path}: sequences are numbers and texts")
-                self.numbers.append(number)
-            elif group != len(self.numbers) - 1:
-                raise InputError(
-                    f"{self._path}: sequence {name!r} comes back after another: sort the lines"
-                )
-            found[place] = group
-        return found
+        groups, sizes = [], []
+        for name, run in itertools.groupby(names):
+            groups.append(self._group_of(name))
+            sizes.append(sum(1 for _ in run))
+        return np.repeat(groups, sizes)
+
+    def _group_of(self, name: int | str) -> int:
+        group = self._group.get(name)
+        if group is None:
+            group = self._group[name] = len(self.numbers)
+            number = name if isinstance(name, int) else group
+            if not 0 <= number <= MAX_INT:
+                raise InputError(f"{self._path}: sequence {name}: out of range")
+            if isinstance(name, str) != isinstance(next(iter(self._group)), str):
+                raise InputError(f"{self._path}: sequences are numbers and texts")
+            self.numbers.append(number)
+        elif group != len(self.numbers) - 1:
+            raise InputError(
+                f"{self._path}: sequence {name!r} comes back after another: sort the lines"
+            )
+        return group
 
 
 def _found(path: Path) -> Iterator[list[Any]]:
