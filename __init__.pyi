@@ -46,5 +46,7 @@ from .solver import bound as bound
 from .solver import find_method as find_method
 from .solver import method_names as method_names
 from .solver import solve as solve
+from .studies.describe import Description as Description
+from .studies.describe import describe as describe
 from .studies.study import Study as Study
 from .watch import Event as Event

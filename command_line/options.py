@@ -126,6 +126,14 @@ def replay(parser: argparse.ArgumentParser) -> None:
     _add_json(parser)
 
 
+def describe(parser: argparse.ArgumentParser) -> None:
+    """Options of `describe`."""
+    parser.add_argument("trace", metavar="TRACE.npz", help="array expert_ids [tokens, layers, K]")
+    parser.add_argument("--sequences", metavar="FILE", help="JSON list: category of each sequence")
+    parser.add_argument("--output", metavar="FILE.html", help="write a page with a picture")
+    _add_json(parser)
+
+
 def draw(parser: argparse.ArgumentParser) -> None:
     """Options of `draw`."""
     parser.add_argument("instance", metavar="INSTANCE")
