@@ -49,4 +49,5 @@ from .solver import solve as solve
 from .studies.describe import Description as Description
 from .studies.describe import describe as describe
 from .studies.study import Study as Study
+from .studies.study import Variant as Variant
 from .watch import Event as Event

@@ -11,10 +11,12 @@ from typing import IO, Any, Self
 import msgspec
 
 from .problem.errors import InputError
+from .problem.file_kind import json_kind
 from .problem.files import check_writable, decode, read_bytes
 from .watch import Callback, Event
 
 FORMAT = "expertcache/events"
+_EVENTS_FILE = json_kind(FORMAT)
 
 
 class ProgressLine:
@@ -61,13 +63,15 @@ class EventFile:
     Raises
     ------
     InputError
-        If the file cannot be written.
+        If the file cannot be written, or another one is there.
     """
 
     def __init__(self, path: str | Path, instance: str, method: str) -> None:
         self._path = Path(path)
         self._header = {"format": FORMAT, "version": 1, "instance": instance, "method": method}
-        check_writable(path)
+        check_writable(path, _EVENTS_FILE)
+        if self._path.suffix.lower() == ".gz":
+            raise InputError(f"{path}: events are written line by line, not compressed")
 
     def __enter__(self) -> Self:
         try:

@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
-import msgspec
-
 from .guarantees import Guarantee, Structure, no_guarantee
 from .problem.errors import InputError
 from .problem.instance import Instance
 from .problem.placement import Placement
 from .problem.sizes import MAX_INT
 from .problem.solution import Solution, StoppedBy
+from .problem.validation import convert
 from .watch import Watch
 
 #: Keyword arguments of a method's function that are not options of its own.
@@ -184,7 +183,10 @@ class Method:
         InputError
             If an option is unknown or its value does not fit.
         """
-        types = get_type_hints(self.run)
+        try:
+            types = get_type_hints(self.run)
+        except NameError as error:
+            raise InputError(f"{self.name}: unknown type of an option: {error}") from None
         own, tuning = self.option_defaults(), self.tuning()
         known = dict(own)
         if tuning is not None:
@@ -198,10 +200,10 @@ class Method:
                 )
             if isinstance(value, str) and isinstance(known[name], tuple):
                 value = value.split(",") if value else []
-            try:
-                converted[name] = msgspec.convert(value, types[name], strict=False)
-            except msgspec.ValidationError as error:
-                raise InputError(f"{self.name}: option {name}: {error}") from None
+            where = f"{self.name}: option {name}"
+            # Without a type of its own an option has that of its default.
+            kind = types.get(name, type(known[name]))
+            converted[name] = convert(value, kind, where, strict=False)
         if tuning is not None:
             tuned = {name: converted.pop(name) for name in converted.keys() - own.keys()}
             converted["parameters"] = replace(tuning, **tuned)

@@ -70,10 +70,15 @@ def find_method(name: str) -> Method:
     elif found := tuple(entry_points(group=ENTRY_POINTS, name=name)):
         try:
             method = found[0].load()
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # whatever somebody's package does
             raise InputError(f"method {name}: {found[0].value}: {error}") from None
         if not isinstance(method, Method):
             raise InputError(f"method {name}: {found[0].value} is no expertcache.Method")
+        if method.name != name:
+            raise InputError(
+                f"method {name}: {found[0].value} calls itself {method.name!r}; entry point and "
+                "method need the same name"
+            )
     else:
         raise InputError(f"unknown method {name!r}, known: {', '.join(method_names())}")
     assert isinstance(method, Method)
@@ -209,7 +214,7 @@ def with_bound(instance: Instance, solution: Solution, bound_saving_s: float) ->
         With its gap; `Status.OPTIMAL` if the bound is as good as the placement.
     """
     known = [b for b in (solution.bound_saving_s, bound_saving_s) if b is not None]
-    return _judged(instance, solution, min(known))
+    return _judged(solution, min(known), limitless_saving_s(instance))
 
 
 def a_priori(solution: Solution, structure: Structure) -> Guarantee:
@@ -218,7 +223,7 @@ def a_priori(solution: Solution, structure: Structure) -> Guarantee:
     Parameters
     ----------
     solution : Solution
-        Of one of `METHODS`.
+        Of a method that `find_method` knows.
     structure : Structure
         Of its instance; may be shared by many solutions.
     """
@@ -237,7 +242,8 @@ class _Run:
     ) -> None:
         self._instance, self._method = instance, method
         self._empty_s = latency_empty_s(instance)
-        self._watch = Watch(self._empty_s, callback)
+        self._limitless_s = limitless_saving_s(instance)
+        self._watch = Watch(self._empty_s, self._limitless_s, callback)
         self._limits = dataclasses.replace(limits, watch=self._watch)
 
     def solution(
@@ -258,9 +264,11 @@ class _Run:
         solution = msgspec.structs.replace(solution, options=options, seconds=seconds)
         if self._method.uses_seed and "seed" in arguments:
             solution = msgspec.structs.replace(solution, seed=arguments["seed"])
-        solution = _judged(self._instance, solution, self._bound(outcome))
-        known = (solution.saving_s, -math.inf), (solution.bound_saving_s, math.inf)
-        self._watch.tell(*(none if value is None else value for value, none in known))
+        solution = _judged(solution, self._bound(outcome), self._limitless_s)
+        if solution.saving_s is not None:
+            self._watch.tell(saving_s=solution.saving_s)
+        if solution.bound_saving_s is not None:
+            self._watch.tell(bound_saving_s=solution.bound_saving_s)
         return solution
 
     def _checked(self, outcome: Outcome, stopped_by: StoppedBy) -> Solution:
@@ -294,11 +302,12 @@ class _Run:
         return min(known, default=None)
 
 
-def _judged(instance: Instance, solution: Solution, bound_saving_s: float | None) -> Solution:
+def _judged(solution: Solution, bound_saving_s: float | None, limitless: float) -> Solution:
     """Add a bound on the saving, if it can be true, and say what it proves."""
     saving, latency, empty = solution.saving_s, solution.latency_s, solution.latency_empty_s
-    limitless = limitless_saving_s(instance)
     status, stopped_by, error = solution.status, solution.stopped_by, None
+    if bound_saving_s is not None and math.isnan(bound_saving_s):
+        error, bound_saving_s = "the bound is not a number", None
     if bound_saving_s == math.inf:
         bound_saving_s = None
     if bound_saving_s is not None and saving is not None:
@@ -313,7 +322,8 @@ def _judged(instance: Instance, solution: Solution, bound_saving_s: float | None
         error = "the proof does not agree with the evaluator"
     meta = solution.meta
     if error is not None:
-        status, stopped_by, meta = Status.FEASIBLE, StoppedBy.ERROR, meta | {"error": error}
+        status = Status.NONE if saving is None else Status.FEASIBLE
+        stopped_by, meta = StoppedBy.ERROR, meta | {"error": error}
     bound = None
     if bound_saving_s is not None:
         bound_saving_s = max(min(bound_saving_s, limitless), saving or 0.0)

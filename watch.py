@@ -45,12 +45,19 @@ class Watch:
     ----------
     latency_empty_s : float
         Latency of the empty placement.
+    limitless_saving_s : float
+        No placement saves more, whatever a method says.
     callback : callable, optional
         Called with an `Event`; True asks the run to stop.
     """
 
-    def __init__(self, latency_empty_s: float = math.nan, callback: Callback | None = None) -> None:
-        self._empty_s, self._callback = latency_empty_s, callback
+    def __init__(
+        self,
+        latency_empty_s: float = math.nan,
+        limitless_saving_s: float = math.inf,
+        callback: Callback | None = None,
+    ) -> None:
+        self._empty_s, self._most_s, self._callback = latency_empty_s, limitless_saving_s, callback
         self._began = time.monotonic()
         self._saving_s, self._bound_saving_s = -math.inf, math.inf
         self._asked = threading.Event()
@@ -75,6 +82,7 @@ class Watch:
 
         What is no better than what was told before is passed over.
         """
+        saving_s = min(saving_s, self._most_s)
         if saving_s > self._saving_s or bound_saving_s < self._bound_saving_s:
             self._saving_s = max(saving_s, self._saving_s)
             self._bound_saving_s = min(bound_saving_s, self._bound_saving_s)

@@ -22,12 +22,16 @@ from expertcache import SUITES, Instance, Limits, Placement, Record, Suite, eval
 from expertcache.instances.recipe import Generated
 from expertcache.instances.records import stored_placement
 from expertcache.instances.suites import find_suite
+from expertcache.problem.file_kind import FileKind
 from expertcache.problem.files import write_bytes
 from expertcache.problem.instance_file import instance_bytes
 from expertcache.problem.terms import coverage_terms
 from tqdm import tqdm
 
 FOLDER = Path(__file__).parents[1] / "instances"
+
+_RECORDS_FILE = FileKind("table of records", b"suite,version,instance,")
+_PLACEMENT_FILE = FileKind("placement of a record", rb"\[(\[\d|\])")
 
 #: Terms beyond which the direct model is not tried.
 EXACT_TERMS = 30_000
@@ -104,7 +108,7 @@ def save(table: dict[str, Record]) -> None:
     fields = [field.name for field in dataclasses.fields(Record)]
     rows = [fields, *([str(getattr(record, name)) for name in fields] for record in ordered)]
     text = "".join(",".join(row) + "\n" for row in rows)
-    write_bytes(FOLDER / "records.csv", text.encode())
+    write_bytes(FOLDER / "records.csv", text.encode(), _RECORDS_FILE)
 
 
 def main() -> None:
@@ -127,7 +131,7 @@ def main() -> None:
             record, rows = task.result()
             table[record.instance] = record
             path = FOLDER / "placements" / f"{record.instance}.json.gz"
-            write_bytes(path, msgspec.json.encode(rows))
+            write_bytes(path, msgspec.json.encode(rows), _PLACEMENT_FILE)
             save(table)
             most = record.latency_s + record.saving_s - record.bound_latency_s
             share = record.saving_s / most if most > 0 else 1.0

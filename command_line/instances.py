@@ -17,14 +17,15 @@ from ..instances.trace_split import Part, split_trace
 from ..problem.errors import InputError
 from ..problem.files import check_writable
 from ..problem.instance import Instance
-from ..problem.instance_file import write_instance
-from .output import print_text
+from ..problem.instance_file import INSTANCE_FILE, write_instance
+from ..problem.summary import summary_of
+from .output import print_text, print_warnings
 from .words import pairs
 
 
 def generate(name: str | None, seed: int, output: str, set_fields: list[str], **fields: Any) -> int:
     """Make an instance from a scenario and a seed."""
-    check_writable(output)
+    check_writable(output, INSTANCE_FILE)
     return _write(from_scenario(_scenario(fields, set_fields), seed, name=name), output)
 
 
@@ -44,7 +45,7 @@ def import_trace(
     **fields: Any,
 ) -> int:
     """Make an instance from a recorded trace."""
-    check_writable(output)
+    check_writable(output, INSTANCE_FILE)
     recorded = read_trace(trace, sequences)
     fields["models"] = [model or matching_model(recorded)]
     scenario = _scenario(fields, set_fields)
@@ -80,7 +81,7 @@ def import_popularity(
     **fields: Any,
 ) -> int:
     """Make an instance from recorded counts of the experts' use."""
-    check_writable(output)
+    check_writable(output, INSTANCE_FILE)
     read = [read_counts(path) for path in counts]
     tables = [content.table for content in read]
     for path, content in zip(counts, read, strict=True):
@@ -112,7 +113,7 @@ def import_sites(
     **fields: Any,
 ) -> int:
     """Make an instance with recorded positions and generated requests."""
-    check_writable(output)
+    check_writable(output, INSTANCE_FILE)
     scenario = _scenario(fields, set_fields)
     return _write(from_sites(scenario, sites, points, seed=seed, name=name), output)
 
@@ -132,4 +133,7 @@ def _write(instance: Instance, output: str) -> int:
         f"wrote {output}: {len(instance.models)} models, {instance.items} experts, "
         f"{instance.servers} servers, {instance.users} users, {len(instance.requests)} requests"
     )
+    summary = summary_of(instance)
+    print_text("\n".join(summary.lines()))
+    print_warnings(summary)
     return 0

@@ -111,6 +111,7 @@ def study(parser: argparse.ArgumentParser) -> None:
     add("--instance-seed", type=int, action="append", metavar="SEED")
     add("--jobs", type=int, default=1, help="processes (default: 1)")
     add("--scheduler", metavar="ADDRESS", help="run on a Dask cluster")
+    add("--retry-failed", action="store_true", help="run failed cells again")
     add("--output", required=True, metavar="DIR")
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import msgspec
+
+from ..problem.summary import Summary
 
 
 def print_text(text: str) -> None:
@@ -13,3 +17,9 @@ def print_text(text: str) -> None:
 def print_json(value: object) -> None:
     """Print a value as one line of JSON."""
     print_text(msgspec.json.encode(value).decode())
+
+
+def print_warnings(summary: Summary) -> None:
+    """Print what is probably a mistake of an instance to standard error."""
+    for warning in summary.warnings():
+        print(f"warning: {warning}", file=sys.stderr)

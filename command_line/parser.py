@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from ..linear.quiet import reserve_stdout
+from ..problem.errors import InputError
+from ..problem.names import printable
 from . import options
 
 #: Exit statuses.
@@ -57,7 +59,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with one line."""
-        self.exit(BAD_INPUT, "error: " + " ".join(message.split()) + "\n")
+        self.exit(BAD_INPUT, _error_line(message) + "\n")
 
 
 class _Version(argparse.Action):
@@ -73,28 +75,53 @@ class _Version(argparse.Action):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     if arguments is None:
+        if sys.stdout is None:
+            print(_error_line("standard output is closed"), file=sys.stderr)
+            return BAD_INPUT
         reserve_stdout()
         # A solver does not return to Python for a long time: let Ctrl-C end the process at once.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    parsed = vars(command_parser().parse_args(arguments))
-    module, words = parsed.pop("command")
-    # Imported late: --help and bad usage answer without NumPy.
-    from ..problem.errors import InputError
-
     try:
-        return function_of(module, words)(**parsed)
+        try:
+            return _run(arguments)
+        finally:
+            # What the parser prints, it does not flush.
+            sys.stdout.flush()
     except InputError as error:
         message = str(error)
     except UnicodeEncodeError as error:
         message = f"{error.object!r}: not valid text"
     except MemoryError:
         message = "out of memory"
-    except BrokenPipeError:
-        # The reader of our output has gone; keep Python from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    print("error: " + " ".join(message.split()), file=sys.stderr)
+    except OSError as error:
+        if not _stdout_is_broken():
+            raise
+        if isinstance(error, BrokenPipeError):
+            # The reader has seen enough.
+            return DONE
+        message = f"standard output: {error.strerror or error}"
+    print(_error_line(message), file=sys.stderr)
     return BAD_INPUT
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parsed = vars(command_parser().parse_args(arguments))
+    module, words = parsed.pop("command")
+    return function_of(module, words)(**parsed)
+
+
+def _error_line(message: str) -> str:
+    return "error: " + printable(" ".join(message.split()))
+
+
+def _stdout_is_broken() -> bool:
+    """Whether standard output takes nothing any more; Python would complain about it at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def function_of(module: str, words: str) -> Callable[..., int]:

@@ -26,11 +26,11 @@ def import_routing(
 
 def describe(trace: str, sequences: str | None, output: str | None, json: bool) -> int:
     """Describe a recorded trace."""
-    from ..reports.trace_page import write_trace_page
+    from ..reports.trace_page import TRACE_PAGE_FILE, write_trace_page
     from ..studies.describe import describe as description_of
 
     if output is not None:
-        check_writable(output)
+        check_writable(output, TRACE_PAGE_FILE)
     description = description_of(read_trace(trace, sequences))
     if output is not None:
         write_trace_page(

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,12 +20,20 @@ from ..problem.evaluate import evaluate as value_of
 from ..problem.files import check_writable
 from ..problem.instance import Instance
 from ..problem.instance_file import read_instance
-from ..problem.solution import Solution, Status, StoppedBy, solution_bytes, write_solution
+from ..problem.solution import (
+    SOLUTION_FILE,
+    Solution,
+    Status,
+    StoppedBy,
+    solution_bytes,
+    write_solution,
+)
+from ..problem.summary import summary_of
 from ..solver import a_priori, bound_of, find_method, method_names, with_bound
 from ..solver import bound as bound_by
 from ..solver import solve as run
 from ..watch import Callback
-from .output import print_json, print_text
+from .output import print_json, print_text, print_warnings
 from .words import pairs, placement_in
 
 #: Signals on which a run hands back what it has.
@@ -55,7 +64,9 @@ def solve(
         bound_of(find_method(bound))
     limits = Limits(time_limit, node_limit, gap, threads)
     if output is not None:
-        check_writable(output)
+        check_writable(output, SOLUTION_FILE)
+        if log is not None and Path(log).resolve() == Path(output).resolve():
+            raise InputError(f"{log}: cannot hold both the solution and the events")
     loaded = read_instance(instance)
     placement = None if start is None else placement_in(start, loaded)
     with _watching(log, loaded.name, chosen.name) as callback:
@@ -72,7 +83,10 @@ def solve(
     solution = _certified(loaded, solution, bound, limits)
     if output is not None:
         write_solution(solution, output)
-    print_text(solution_bytes(solution).decode().rstrip() if json else solution.summary())
+    summary = summary_of(loaded)
+    lines = [*summary.lines(), solution.summary()]
+    print_text(solution_bytes(solution).decode().rstrip() if json else "\n".join(lines))
+    print_warnings(summary)
     return 3 if solution.status is Status.NONE else 0
 
 
@@ -192,9 +206,10 @@ def bound(
 
 def export(instance: str, format: str, formulation: str, output: str) -> int:  # noqa: A002
     """Write the exact model for other solvers."""
-    from ..formulations.export import export_model
+    from ..formulations.export import MODEL_FILE, export_model
 
-    check_writable(output)
-    export_model(read_instance(instance), output, format=format, formulation=formulation)  # type: ignore[arg-type]
-    print_text(f"wrote {output}")
+    check_writable(output, MODEL_FILE)
+    loaded = read_instance(instance)
+    factor = export_model(loaded, output, format=format, formulation=formulation)  # type: ignore[arg-type]
+    print_text(f"wrote {output}: the objective is {factor:g} times the latency in seconds")
     return 0

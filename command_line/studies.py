@@ -25,6 +25,7 @@ def study(
     instance_seed: list[int] | None,
     jobs: int,
     scheduler: str | None,
+    retry_failed: bool,
     output: str,
 ) -> int:
     """Run instances x methods x seeds; go on where an earlier run stopped."""
@@ -47,10 +48,16 @@ def study(
         run = read_study(instances[0])
     else:
         run = study_of_words(given | {"instances": instances}, sys.argv[1:])
-    table = run.run(output, jobs=jobs, scheduler=scheduler)
-    print_text(table)
-    print_text(f"\nwritten to {output}: results.csv, report.html and the figures")
-    return 0
+    report = run.run(output, jobs=jobs, scheduler=scheduler, retry_failed=retry_failed)
+    if report.table:
+        print_text(report.table)
+        print_text(f"\nwritten to {output}: results.csv, report.html and the figures")
+    if report.failures:
+        shown = "".join(f"\n  {line}" for line in report.failures[:10])
+        print(f"failed cells (--retry-failed runs them again):{shown}", file=sys.stderr)
+    if report.missing:
+        print(f"stopped, {report.missing} cells missing: the same command goes on", file=sys.stderr)
+    return 0 if report.succeeded else 3
 
 
 def replay(
@@ -64,16 +71,16 @@ def replay(
 ) -> int:
     """Replay recorded tokens under placements."""
     from ..instances.trace import read_trace
-    from ..studies.replay import replay_table
+    from ..studies.replay import USERS_FILE, part_of, replay_table
 
     loaded = read_instance(instance)
+    if users is not None:
+        check_writable(users, USERS_FILE)
+    recorded = part_of(loaded, read_trace(trace, sequences), part)
     placements = {path: placement_in(path, loaded) for path in solutions}
+    table, each = replay_table(loaded, placements, recorded)
     if users is not None:
-        check_writable(users)
-    recorded = read_trace(trace, sequences)
-    table, each = replay_table(loaded, placements, recorded, part)
-    if users is not None:
-        write_bytes(users, each.to_csv(index=False).encode())
+        write_bytes(users, each.to_csv(index=False).encode(), USERS_FILE)
     print_text(table.to_json(orient="records") if json else table.to_string(index=False))
     return 0
 

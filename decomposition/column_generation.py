@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
@@ -34,19 +33,13 @@ class Round(NamedTuple):
 
     Attributes
     ----------
-    seconds : float
-        Since the start.
     bound_s : float
         No placement's saving is larger; the best so far.
-    master_s : float
-        The bound cannot fall below this, but for fractional columns of relaxations.
     pricing : dict
         How many layers were priced in which way.
     """
 
-    seconds: float
     bound_s: float
-    master_s: float
     pricing: dict[str, int]
 
 
@@ -82,7 +75,6 @@ class ColumnGeneration:
         """Improve the bound, round by round, until it is as good as it gets or time is over."""
         if self.converged:
             return
-        began = time.monotonic()
         # What a unit of room saves in the best placement known.
         density = self.master.prices()[1] / max(float(self.master.room.sum()), 1e-300)
         first = [np.full_like(self.master.room, k * density) for k in self.parameters.first_prices]
@@ -95,7 +87,7 @@ class ColumnGeneration:
             self._observe(value)
             same = np.abs(proposed - prices).max() <= _SAME_PRICES * max(prices.max(), density)
             following = self._advance(prices, proposed, added > 0, bool(same))
-            yield Round(time.monotonic() - began, self.dual.bound_s, value, self.dual.pricing)
+            yield Round(self.dual.bound_s, self.dual.pricing)
             if self._gives_up():
                 return
             prices = next(ahead, following)

@@ -56,7 +56,7 @@ class Enumeration:
         if len(self._priced) < len(self._pool.layers):
             return "no round was certified"
         if any(priced.pricing is Pricing.STOPPED for priced in self._priced):
-            return "a layer's bound was stopped by time"
+            return "a layer's bound was stopped by a limit"
         if not all(small_enough(layer, self._parameters) for layer in self._pool.layers):
             return "a layer is too large"
         if (self._weight != np.floor(self._weight)).any():

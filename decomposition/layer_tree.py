@@ -161,8 +161,8 @@ class _Tree:
         self._room_prices, self._offset = duals.room, float(duals.room @ layer.most)
         # Room for the rounding of a bound: sums over server sets, over experts, and in tables.
         total = float(terms.weight_s.sum() + duals.near.sum() + E * raised.sum())
-        rounding = gamma(2 * (len(terms.server_sets) + N) + 4 * E + 8)
-        self._least = threshold.least_s - rounding * total - self._offset
+        self._rounding = total * gamma(2 * (len(terms.server_sets) + N) + 4 * E + 8)
+        self._least = threshold.least_s - self._rounding - self._offset
         asked = np.zeros((len(terms.server_sets), E + 1), dtype=np.bool_)
         asked[terms.server_set[:, None], terms.expert_sets[terms.expert_set]] = True
         bits = np.arange(N)
@@ -266,7 +266,7 @@ class _Tree:
         worth = bound + counts @ self._room_prices
         good = np.flatnonzero(worth >= self._least + self._offset)
         if self._best_only and len(good):
-            self._least = max(self._least, float(worth.max()) - self._offset)
+            self._least = max(self._least, float(worth.max()) - self._rounding - self._offset)
         last = self._child(self._layer.experts - 1, nodes, node[good], pick[good], counts[good])
         self._found.append(Columns(last.counts, worth[good], last.holders))
         self._unmerged += len(node)

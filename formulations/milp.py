@@ -16,10 +16,10 @@ from ..heuristics.greedy import greedy
 from ..linear.highs import run_highs
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.errors import InputError
-from ..problem.evaluate import evaluate
+from ..problem.evaluate import evaluate, latency_empty_s
 from ..problem.instance import BoolArray, Instance
 from ..problem.placement import Placement, within_capacities
-from ..problem.solution import StoppedBy
+from ..problem.solution import StoppedBy, latency_gap
 from .assignment import assignment_model
 from .compiled import compiled
 from .coverage import coverage_model
@@ -117,17 +117,26 @@ def milp(
     # without any cache is every cost that is paid in full.
     linear = dataclasses.replace(linear, offset=0.0)
     empty = float(linear.cost.clip(0.0).sum())
+    total, within_gap = latency_empty_s(instance), False
+
+    def tell(value: float, bound: float) -> bool:
+        nonlocal within_gap
+        limits.watch.tell(empty - value, empty - bound)
+        gap = latency_gap(total - (empty - value), max(0.0, total - (empty - bound)))
+        within_gap = limits.gap > 0 and gap is not None and gap <= limits.gap
+        return within_gap
+
     result = run_highs(
         linear,
-        limits=dataclasses.replace(limits, time_s=deadline.remaining_s()),
+        # HiGHS' own gap is that of the saving.
+        limits=dataclasses.replace(limits, time_s=deadline.remaining_s(), gap=0.0),
         seed=seed,
         start=None if start is None else _column_values(placed, start.cached(instance)),
-        tell=lambda value, bound: limits.watch.tell(empty - value, empty - bound),
+        tell=tell,
         options=_TUNED if tuned else None,
     )
     stopped_by = result.stopped_by
-    if stopped_by is StoppedBy.PROOF and limits.gap > 0:
-        # HiGHS calls any allowed gap optimal.
+    if within_gap and stopped_by is StoppedBy.TIME:
         stopped_by = StoppedBy.GAP
     placement = start
     if result.values is not None:

@@ -11,7 +11,7 @@ import numpy as np
 from ..problem.arrays import sums
 from ..problem.errors import InputError
 from ..problem.instance import BoolArray, FloatArray, Instance, Requests
-from ..problem.sizes import MAX_BYTES, check_sizes
+from ..problem.sizes import check_sizes
 from .links import link_latencies, rounded
 from .scenario import Scenario
 from .set_law import SetLaw, generated_law
@@ -110,8 +110,6 @@ def build_instance(
     total = sum(model.items * model.expert_bytes for model in models)
     # As the decimal that was given: 0.35 of 1280 experts are 448, not a byte less.
     capacity = math.floor(Fraction(repr(scenario.capacity)) * total)
-    if capacity > MAX_BYTES:
-        raise InputError(f"capacity: {capacity} bytes a server, the limit is {MAX_BYTES}")
     links = link_latencies(scenario, servers, users)
     bare = Instance(
         models=models,

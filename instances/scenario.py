@@ -37,7 +37,7 @@ class Scenario:
     area_m : float
         Side of the square in which servers and users are drawn uniformly, in metres (assumed).
     capacity : float
-        Storage of each server as a share of the bytes of all experts (assumed).
+        Storage of each server as a share of the bytes of all experts, at most 1 (assumed).
     local : int
         Experts of each layer that a device keeps: those its user needs most (assumed).
     skew : float
@@ -156,6 +156,8 @@ class Scenario:
                 raise InputError(f"local: {self.local} exceeds the {card.experts} experts")
         if max(self.skew, self.coactivation) > MAX_EXPONENT:
             raise InputError(f"skew and coactivation: must be <= {MAX_EXPONENT}")
+        if self.capacity > 1:
+            raise InputError("capacity: must be <= 1, a share of the bytes of all experts")
 
     def cards(self) -> tuple[ModelCard, ...]:
         """The models' cards with `layers`, `experts` and `top_k` replaced where given."""
@@ -177,7 +179,8 @@ class Scenario:
         InputError
             If a field is unknown or a value does not fit it.
         """
-        import msgspec
+        # Imported late: --help needs the fields alone.
+        from ..problem.validation import convert
 
         types = get_type_hints(Scenario)
         values = {}
@@ -186,8 +189,5 @@ class Scenario:
                 raise InputError(f"unknown scenario field {name!r}, known: {', '.join(types)}")
             if name == "models" and isinstance(value, str):
                 value = value.split("+")
-            try:
-                values[name] = msgspec.convert(value, types[name], strict=False)
-            except msgspec.ValidationError as error:
-                raise InputError(f"{name}: {error}") from None
+            values[name] = convert(value, types[name], name, strict=False)
         return dataclasses.replace(self, **values)

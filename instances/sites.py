@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,15 @@ import numpy as np
 from ..problem.errors import InputError
 from ..problem.files import read_bytes
 from ..problem.instance import FloatArray, Instance
+from ..problem.names import check_name
 from .generate import generate, random_stream
 from .scenario import Scenario
 
 _EARTH_RADIUS_M = 6_371_008.8
+
+#: Columns that name a row, the better one first; and all that are read.
+_NAMES = ("name", "site_id")
+_COLUMNS = ("latitude", "longitude", *_NAMES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,35 +87,47 @@ def draw_geography(
 def read_positions(path: str | Path) -> tuple[FloatArray, list[str]]:
     """Latitude and longitude in degrees [rows, 2], and a name for each row.
 
+    Other columns are not looked at.
+
     Raises
     ------
     InputError
-        If the file has no such columns, no rows, or a value out of range.
+        If the file has no such columns, no rows, a row that is too short or too long, or a value
+        out of range.
     """
     try:
         text = read_bytes(path).decode("utf-8-sig")
-        table = list(csv.reader(text.splitlines(), strict=True))
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        table = [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV file ({error})") from None
     if len(table) < 2:
         raise InputError(f"{path}: has no rows")
-    header = [name.strip().lower() for name in table[0]]
-    for column in ("latitude", "longitude"):
-        if column not in header:
+    header = [name.strip().lower() for name in table[0][1]]
+    for column in _COLUMNS:
+        if header.count(column) > 1:
+            raise InputError(f"{path}: the column {column!r} is repeated")
+        if column not in header and column not in _NAMES:
             raise InputError(f"{path}: has no column {column!r}")
     columns = header.index("latitude"), header.index("longitude")
-    named = next((header.index(c) for c in ("name", "site_id") if c in header), None)
+    named = next((header.index(c) for c in _NAMES if c in header), None)
     degrees, names = [], []
-    for number, row in enumerate(table[1:], start=2):
+    for number, (line, row) in enumerate(table[1:], start=1):
         if not row:
             continue
+        where = f"{path}: line {line}"
+        if any(row[len(header) :]):
+            # A decimal comma makes two values of one.
+            raise InputError(f"{where}: {len(row)} values, but {len(header)} columns")
         try:
             pair = float(row[columns[0]]), float(row[columns[1]])
-            names.append(f"site-{number - 1}" if named is None else row[named].strip())
+            names.append(f"site-{number}" if named is None else row[named].strip())
         except (ValueError, IndexError):
-            raise InputError(f"{path}: line {number}: too short, or no numbers") from None
+            raise InputError(f"{where}: too short, or no numbers") from None
+        check_name(names[-1], where)
         if not (abs(pair[0]) <= 90 and abs(pair[1]) <= 180):
-            raise InputError(f"{path}: line {number}: latitude or longitude out of range")
+            hint = ": are the two swapped?" if abs(pair[1]) <= 90 < abs(pair[0]) <= 180 else ""
+            raise InputError(f"{where}: latitude or longitude out of range{hint}")
         degrees.append(pair)
     if not degrees:
         raise InputError(f"{path}: has no rows")

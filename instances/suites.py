@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ..problem.errors import InputError
-from ..problem.files import write_bytes
+from ..problem.file_kind import FileKind
+from ..problem.files import check_writable, write_bytes
 from ..problem.instance import Instance
-from ..problem.instance_file import instance_bytes
+from ..problem.instance_file import INSTANCE_FILE, instance_bytes
 from .model_table import model_table
 from .recipe import Generated
+
+_SUMS_FILE = FileKind("list of SHA-256 sums", rb"[0-9a-f]{64}  ")
 
 
 @dataclass(frozen=True)
@@ -203,19 +206,21 @@ def build_suite(suite: Suite, folder: str | Path) -> list[Path]:
     Raises
     ------
     InputError
-        If the folder cannot be made or written.
+        If the folder cannot be made or written, or has other files of these names.
     """
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: {error.strerror or error}") from None
-    paths, sums = [], []
-    for instance in suite.instances():
-        path = folder / f"{instance.name}.json"
+    paths = [folder / f"{recipe.name}.json" for recipe in suite.recipes]
+    for path in paths:
+        check_writable(path, INSTANCE_FILE)
+    check_writable(folder / "SHA256SUMS", _SUMS_FILE)
+    sums = []
+    for path, instance in zip(paths, suite.instances(), strict=True):
         data = instance_bytes(instance)
-        write_bytes(path, data)
-        paths.append(path)
+        write_bytes(path, data, INSTANCE_FILE)
         sums.append(f"{hashlib.sha256(data).hexdigest()}  {path.name}\n")
-    write_bytes(folder / "SHA256SUMS", "".join(sums).encode())
+    write_bytes(folder / "SHA256SUMS", "".join(sums).encode(), _SUMS_FILE)
     return paths

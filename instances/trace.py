@@ -18,6 +18,7 @@ from ..problem.arrays import sums, unique_rows
 from ..problem.errors import InputError
 from ..problem.files import decode, read_bytes
 from ..problem.instance import FloatArray, Instance, IntArray, Requests
+from ..problem.names import check_name
 from .generate import build_instance, random_stream, scenario_fields
 from .model_table import model_table
 from .scenario import Scenario
@@ -98,6 +99,8 @@ def read_trace(path: str | Path, sequences: str | Path | None = None) -> Trace:
     rows = decode(sequences, read_bytes(sequences), list[_Sequence])
     if sequence.min() < 0 or sequence.max() >= len(rows):
         raise InputError(f"{path}: sequence: {sequences} has {len(rows)} sequences only")
+    for number, row in enumerate(rows):
+        check_name(row.category, f"{sequences}: [{number}].category")
     names, code = np.unique([row.category for row in rows], return_inverse=True)
     # Only categories that the trace really has.
     used, category = np.unique(code[sequence], return_inverse=True)

@@ -19,7 +19,7 @@ from .quiet import silenced
 from .rounding import UNIT_ROUNDOFF, gamma
 
 #: The costs are scaled to this sum, so that HiGHS' absolute tolerances of 1e-6 are 1e-10 of it.
-_COST_SUM = 1e4
+COST_SUM = 1e4
 
 #: Most simplex iterations of a `GrowingLp`, for each row and column, from its last basis (hundreds
 #: in all are usual), and from scratch.
@@ -123,7 +123,7 @@ def run_highs(
     relax: bool = False,
     start: Mapping[int, float] | None = None,
     options: Mapping[str, object] | None = None,
-    tell: Callable[[float, float], None] | None = None,
+    tell: Callable[[float, float], object] | None = None,
 ) -> HighsResult:
     """Solve with HiGHS.
 
@@ -140,13 +140,13 @@ def run_highs(
         Further options of HiGHS, by name.
     tell : callable, optional
         Is told the objective of the incumbent and the dual bound of an integer program while it is
-        solved, infinite where there is none.
+        solved, infinite where there is none; ends it by answering True.
 
     Returns
     -------
     HighsResult
     """
-    scale = min(_COST_SUM / max(float(np.abs(linear.cost).sum()), 1e-300), 1e300)
+    scale = min(COST_SUM / max(float(np.abs(linear.cost).sum()), 1e-300), 1e300)
     # The number of threads is fixed by a process' first solve, unless the scheduler is reset.
     highspy.Highs.resetGlobalScheduler(True)
     solver = _new_solver(limits, seed, options or {})
@@ -191,7 +191,7 @@ class _Watcher:
         self,
         watch: Watch,
         unit: Callable[[float], float],
-        tell: Callable[[float, float], None] | None,
+        tell: Callable[[float, float], object] | None,
     ) -> None:
         self._watch, self._unit, self._tell = watch, unit, tell
         self._error: BaseException | None = None
@@ -214,9 +214,10 @@ class _Watcher:
     def _look(self, kind: object, message: str, out: Any, answer: Any, data: object) -> None:
         # Nothing may be raised into HiGHS.
         try:
-            if self._tell is not None:
-                self._tell(self._unit(out.mip_primal_bound), self._unit(out.mip_dual_bound))
             stop = self._watch.stopped
+            if self._tell is not None:
+                known = self._unit(out.mip_primal_bound), self._unit(out.mip_dual_bound)
+                stop = self._tell(*known) is True or stop
         except BaseException as error:
             self._error, stop = error, True
         if stop and answer is not None:

@@ -9,8 +9,11 @@ In reading order:
 - `terms`: the saving as a sum of weighted terms, which all methods share; `layers`: those of one
   layer.
 - `solution`: what a method hands back, and its file.
-- `instance_file`: the file of an instance; `files`: reading and writing any file safely.
-- `errors`: bad input; `arrays`: small array operations.
+- `summary`: what a person checks about an instance.
+- `instance_file`: the file of an instance; `files`: reading and writing any file safely;
+  `file_kind`: no file of another kind is overwritten; `json_keys`: no key is repeated.
+- `validation`: values checked against declared types; `names`: one line of printable text;
+  `errors`: bad input; `arrays`: small array operations.
 
 Sets of different sizes are rows of one array, padded with the number one past the last: I among
 items, E among the experts of a layer. An array with a column for each item gets one more for the

@@ -1,7 +1,8 @@
-"""Reading and writing files safely: size limits, gzip, atomic replacement."""
+"""Reading and writing files safely: size limits, gzip, atomic replacement of the same kind."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gzip
 import os
@@ -15,9 +16,17 @@ from typing import IO, Any, TypeVar, cast
 import msgspec
 
 from .errors import InputError
+from .file_kind import HEAD_BYTES, FileKind
+from .json_keys import repeated_key
 from .sizes import MAX_FILE_BYTES
+from .validation import explained
 
 T = TypeVar("T")
+
+#: Names of files that others compress.
+_OTHER_COMPRESSION = {
+    ".7z", ".br", ".bz2", ".lz4", ".lzma", ".rar", ".tgz", ".xz", ".z", ".zip", ".zst",
+}  # fmt: skip
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -26,41 +35,73 @@ def read_bytes(path: str | Path) -> bytes:
     Raises
     ------
     InputError
-        If the file cannot be read, is truncated or exceeds `MAX_FILE_BYTES`.
+        If the file cannot be read, is truncated or exceeds `MAX_FILE_BYTES`, or its name tells
+        another compression.
     """
     path = Path(path)
+    data = _read(path, MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+    return data
+
+
+def _read(path: Path, most: int) -> bytes:
+    """Up to so many bytes from the beginning of a file, decompressed."""
+    with opened(path) as stream:
+        # In parts: one call for all would take that much memory at once.
+        parts, size = [], 0
+        while size < most and (part := stream.read(min(2**20, most - size))):
+            parts.append(part)
+            size += len(part)
+        return b"".join(parts)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file to read, decompressed if its name ends in ``.gz``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or its name tells another compression; also for what fails when
+        the file is read inside the block.
+    """
+    gzipped = _is_gzip(path)
     try:
         with path.open("rb") as raw:
-            gzipped = path.suffix == ".gz"
-            data = _read(cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if gzipped else raw)
+            yield cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if gzipped else raw
     except EOFError:
         raise InputError(f"{path}: the gzip file is truncated") from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path}: not a gzip file ({error})") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
-    if len(data) > MAX_FILE_BYTES:
-        raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
-    return data
 
 
-def _read(stream: IO[bytes]) -> bytes:
-    """Read in parts: one call for the limit would take that much memory at once."""
-    parts, size = [], 0
-    while size <= MAX_FILE_BYTES and (part := stream.read(min(2**20, MAX_FILE_BYTES + 1 - size))):
-        parts.append(part)
-        size += len(part)
-    return b"".join(parts)
+def _is_gzip(path: Path) -> bool:
+    """Whether a file is compressed, by its name."""
+    suffix = path.suffix.lower()
+    if suffix in _OTHER_COMPRESSION:
+        raise InputError(f"{path}: {suffix} is not supported, compressed files end in .gz")
+    return suffix == ".gz"
 
 
-def check_writable(path: str | Path) -> None:
+def check_writable(path: str | Path, kind: FileKind) -> None:
     """Refuse a path that cannot be written, before the work for it is done.
+
+    Parameters
+    ----------
+    path : path
+        An existing file must be of the same kind, or empty.
+    kind : FileKind
+        What is going to be written.
 
     Raises
     ------
     InputError
     """
     path = Path(path)
+    _is_gzip(path)
     try:
         if path.is_dir():
             raise InputError(f"{path}: is a directory")
@@ -72,12 +113,27 @@ def check_writable(path: str | Path) -> None:
         raise InputError(f"{path}: {error.strerror or error}") from None
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"{path}: no permission to write in {path.parent}")
+    if path.exists():
+        try:
+            why = kind.refusal(_read(path, HEAD_BYTES))
+        except InputError as error:
+            raise InputError(f"{error}, not overwritten") from None
+        if why:
+            raise InputError(f"{path}: {why}")
 
 
-def write_bytes(path: str | Path, data: bytes) -> None:
+def write_bytes(path: str | Path, data: bytes, kind: FileKind) -> None:
     """Write a file whole or not at all; compressed if its name ends in ``.gz``.
 
     The compressed form carries no time and no name, so equal data gives equal files.
+
+    Parameters
+    ----------
+    path : path
+        See `check_writable`.
+    data : bytes
+    kind : FileKind
+        What is written.
 
     Raises
     ------
@@ -85,8 +141,8 @@ def write_bytes(path: str | Path, data: bytes) -> None:
         If the file cannot be written.
     """
     path = Path(path)
-    check_writable(path)
-    if path.suffix == ".gz":
+    check_writable(path, kind)
+    if _is_gzip(path):
         data = gzip.compress(data, compresslevel=6, mtime=0)
     with replacement(path) as file:
         file.write(data)
@@ -106,6 +162,9 @@ def replacement(path: Path) -> Iterator[IO[bytes]]:
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
+                # The new name must not reach the disk before the data does.
+                file.flush()
+                os.fsync(file.fileno())
             Path(temporary).chmod(0o666 & ~_umask())
             Path(temporary).replace(path)
         except BaseException:
@@ -124,13 +183,23 @@ def decode(path: str | Path, data: bytes, kind: type[T]) -> T:
     InputError
         Naming the file and the field, with the row where there is one.
     """
+    data = data.removeprefix(codecs.BOM_UTF8)
+    with _refused(path, kind):
+        decoded = msgspec.json.decode(data, type=kind)
+        key = repeated_key(data)
+    if key is not None:
+        raise InputError(f"{path}: the key {key!r} is repeated in one object")
+    return decoded
+
+
+@contextlib.contextmanager
+def _refused(path: str | Path, kind: Any) -> Iterator[None]:
+    """Turn what parsers say into our own errors."""
     try:
-        return msgspec.json.decode(data, type=kind)
+        yield
     except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at `$")
-        field = where.rstrip("`").removeprefix(".")
-        raise InputError(f"{path}: {field + ': ' if field else ''}{message}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: {explained(error, kind)}") from None
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from None
 
 
@@ -143,7 +212,8 @@ class _Header(msgspec.Struct):
 
 def check_header(path: str | Path, data: bytes, format: str) -> None:  # noqa: A002
     """Refuse a file of another format or version before looking at anything else."""
-    header = decode(path, data, _Header)
+    with _refused(path, _Header):
+        header = msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8), type=_Header)
     if header.format != format:
         raise InputError(f"{path}: format: expected {format!r}, got {reprlib.repr(header.format)}")
     if header.version != 1 or isinstance(header.version, bool | float):

@@ -13,11 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .names import check_name
 from .sizes import check_sizes
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+
+#: Range of the sum of all rates, if it is not 0: beyond it, floating point loses digits or
+#: overflows, in the latency already. Single rates may be as small as they like.
+LEAST_DEMAND, MOST_DEMAND = 1e-200, 1e200
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Requests:
         The activated experts of each row; shorter rows are padded with -1 on the right.
     rate : float array [R]
         How often the row occurs, >= 0. With rates that sum to 1 in each layer, latencies come
-        out in seconds per token.
+        out in seconds per token. Their sum is 0, or from `LEAST_DEMAND` to `MOST_DEMAND`.
     """
 
     user: npt.NDArray[np.int32]
@@ -175,8 +180,12 @@ class Instance:
             if np.isinf(position).any():
                 raise InputError(f"{name}_position_m: must be finite, or NaN where unknown")
             put(f"{name}_position_m", position)
-            if len(getattr(self, f"{name}_names")) != rows:
+            names = getattr(self, f"{name}_names")
+            if len(names) != rows:
                 raise InputError(f"{name}_names: expected {rows} names")
+            for index, each in enumerate(names):
+                check_name(each, f"{name}s[{index}].name")
+        check_name(self.name, "name")
         put("requests", self._checked_requests())
 
     def _checked_requests(self) -> Requests:
@@ -217,7 +226,13 @@ class Instance:
         _check_rows(repeated.any(axis=1), "requests.experts[{}]: an expert is repeated")
         slowest = max(self.cloud_latency_s.max(initial=0.0), 1.0)
         with np.errstate(over="ignore"):
-            if not np.isfinite(rate.sum() * slowest):
+            demand = rate.sum()
+            if demand and not LEAST_DEMAND <= demand <= MOST_DEMAND:
+                raise InputError(
+                    f"requests.rate: the sum is {demand:.3g}, not {LEAST_DEMAND:g} to "
+                    f"{MOST_DEMAND:g}; take another unit"
+                )
+            if not np.isfinite(demand * slowest):
                 raise InputError("requests.rate: the total latency overflows")
         return Requests(experts=experts, rate=rate, **columns)
 
@@ -335,6 +350,7 @@ def _check_model(model: Model, where: str) -> None:
         value = getattr(model, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InputError(f"{where}.{name}: must be a whole number >= 1")
+    check_name(model.name, f"{where}.name")
     if model.top_k > model.experts:
         raise InputError(f"{where}.top_k: {model.top_k} exceeds experts ({model.experts})")
 

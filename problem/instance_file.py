@@ -12,11 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .file_kind import json_kind
 from .files import check_header, decode, read_bytes, write_bytes
 from .instance import Instance, Model, Requests
+from .names import printable
 from .sizes import MAX_BYTES, MAX_INT, check_sizes
 
 FORMAT = "expertcache/instance"
+INSTANCE_FILE = json_kind(FORMAT)
 
 _Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_BYTES)]
 _Position = tuple[float, float]
@@ -82,7 +85,8 @@ def read_instance(path: str | Path) -> Instance:
     file = decode(path, data, _File)
     del data
     try:
-        return _instance(file, Path(path).name.removesuffix(".gz").removesuffix(".json"))
+        name = Path(path).name.removesuffix(".gz").removesuffix(".json")
+        return _instance(file, printable(name))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -93,9 +97,9 @@ def write_instance(instance: Instance, path: str | Path) -> None:
     Raises
     ------
     InputError
-        If the file cannot be written.
+        If the file cannot be written, or another one is there.
     """
-    write_bytes(path, instance_bytes(instance))
+    write_bytes(path, instance_bytes(instance), INSTANCE_FILE)
 
 
 def instance_bytes(instance: Instance) -> bytes:

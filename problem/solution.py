@@ -10,10 +10,13 @@ from typing import Annotated, Any
 import msgspec
 
 from .errors import InputError
+from .file_kind import json_kind
 from .files import check_header, decode, read_bytes, write_bytes
+from .names import check_name
 from .placement import Placement
 
 FORMAT = "expertcache/solution"
+SOLUTION_FILE = json_kind(FORMAT)
 
 #: A proof holds up to this share of the best saving, and what rounding may add to it as a share of
 #: the saving without any capacities.
@@ -201,7 +204,7 @@ def write_solution(solution: Solution, path: str | Path) -> None:
     InputError
         If the file cannot be written.
     """
-    write_bytes(path, solution_bytes(solution))
+    write_bytes(path, solution_bytes(solution), SOLUTION_FILE)
 
 
 def read_solution(path: str | Path) -> Solution:
@@ -215,6 +218,8 @@ def read_solution(path: str | Path) -> Solution:
     data = read_bytes(path)
     check_header(path, data, FORMAT)
     file = decode(path, data, _File)
+    check_name(file.instance, f"{path}: instance")
+    check_name(file.method, f"{path}: method")
     if file.status is Status.NONE and file.placement:
         raise InputError(f"{path}: placement: must be empty where status is none")
     values = {name: getattr(file, name) for name in Solution.__struct_fields__}

@@ -9,7 +9,12 @@ import numpy.typing as npt
 
 from .arrays import sums, unique_rows
 from .demand import Demand, merged_demand
+from .errors import InputError
 from .instance import BoolArray, FloatArray, Instance, IntArray
+
+#: Smallest weight of a term: sums and scales of smaller ones underflow or overflow. What is left
+#: out by that is nothing beside the saving of any instance that is taken.
+_LEAST_WEIGHT_S, _LEAST_SAVING_S = 1e-250, 1e-200
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +103,11 @@ def coverage_terms(instance: Instance) -> Terms:
     Returns
     -------
     Terms
+
+    Raises
+    ------
+    InputError
+        If all savings together are too small for floating point.
     """
     levels = _Levels(instance)
     demand = merged_demand(instance)
@@ -112,7 +122,13 @@ def coverage_terms(instance: Instance) -> Terms:
     expert_set = np.where(step < levels.below_local[pair[row]], full_set[row], rest_set[row])
     weight = demand.rate[row] * levels.width_s[level]
     reachable = np.logical_or.reduce(levels.server_sets, axis=1)
-    useful = (weight > 0) & reachable[levels.server_set[level]]
+    possible = reachable[levels.server_set[level]]
+    useful = possible & (weight >= _LEAST_WEIGHT_S)
+    if possible.any() and weight[possible].sum() < _LEAST_SAVING_S:
+        raise InputError(
+            f"requests.rate: all that can be saved is below {_LEAST_SAVING_S:g} s, "
+            "too little to compute with"
+        )
     key = expert_set * len(levels.server_sets) + levels.server_set[level]
     unique, inverse = np.unique(key[useful], return_inverse=True)
     kept_sets, expert_set = np.unique(unique // len(levels.server_sets), return_inverse=True)

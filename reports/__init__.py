@@ -1,1 +1,14 @@
-"""Tables, figures and pages."""
+"""Tables, figures and pages; they draw what exists and run nothing.
+
+In reading order:
+
+- `report`: all of a study, from the results.csv in its folder.
+- `table`: the gap table.
+- `figure`: every cell's ratio, method by method.
+- `sweep_figure`: latency and ratio over one field of the scenario.
+- `placement_figure`: a placement as a map, and server by server.
+- `progress_figure`: one run's best placement and bound over time.
+- `trace_page`: what a recorded trace is like, in one HTML file.
+- `page`: a study's table and figures in one HTML file.
+- `drawing`: what the figures share.
+"""

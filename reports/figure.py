@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from .drawing import COLOURS, MARKERS, save
+from .table import nothing_to_save
 
 _GROUPS = ("K = 1", "K = 2", "K = 3", "K ≥ 4")
 _STYLE = dict(zip(_GROUPS, zip(COLOURS, MARKERS, strict=False), strict=False))
@@ -30,7 +31,9 @@ def ratio_figure(rows: pd.DataFrame, folder: Path) -> None:
     for line, method in enumerate(methods):
         cells = known[known["method"] == method]
         if cells.empty:
-            axes.text(0.5, line, "no result", ha="center", va="center", color="0.5")
+            mine = rows[rows["method"] == method]
+            why = "nothing to save" if nothing_to_save(mine).any() else "no result"
+            axes.text(0.5, line, why, ha="center", va="center", color="0.5")
             continue
         # Instances keep their own height in every method's band, so they can be followed.
         order = cells["instance"].map({n: i for i, n in enumerate(rows["instance"].unique())})

@@ -8,7 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from ..problem.file_kind import FileKind
 from ..problem.files import write_bytes
+from .table import nothing_to_save
+
+_PAGE_FILE = FileKind("page of a study", rb"<!DOCTYPE html>.*<title>expertcache")
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -47,8 +51,9 @@ th[aria-sort="descending"] button::after {{ content: " \\2193"; }}
 <h1>Gap study</h1>
 <p>{summary}</p>
 <h2>Methods</h2>
-<p>Ratios are shares of the {reference}. "Proven" is the smallest ratio that a theorem promises in
-advance, with the assumptions that hold here. Gaps are those of the latency.</p>
+<p>Ratios are shares of the {reference}; "sd" is their standard deviation over the cells, "proven"
+the smallest ratio that a theorem promises in advance, with the assumptions that hold here. Gaps are
+those of the latency.</p>
 <div class="wide">{table}</div>
 {figures}
 <h2>Every cell</h2>
@@ -102,7 +107,12 @@ _CAPTIONS = {
 
 
 def write_page(
-    rows: pd.DataFrame, table: pd.DataFrame, folder: Path, settings: dict[str, Any], drawn: str
+    rows: pd.DataFrame,
+    table: pd.DataFrame,
+    folder: Path,
+    settings: dict[str, Any],
+    drawn: str,
+    missing: int,
 ) -> None:
     """Write ``report.html`` beside the figures of a study.
 
@@ -118,6 +128,8 @@ def write_page(
         The study's settings and its ``command``.
     drawn : str
         Name of the instance whose placement is drawn.
+    missing : int
+        Cells that have not run yet.
     """
     shown = rows[[name for name in _SHOWN if name in rows]].dropna(axis=1, how="all")
     figures = []
@@ -134,10 +146,14 @@ def write_page(
             )
     seeds = ", ".join(map(str, settings["seeds"]))
     memory = f" and {settings['memory_mb']} MiB" if settings["memory_mb"] else ""
+    idle = rows.loc[nothing_to_save(rows), "instance"].nunique()
     page = _PAGE.format(
         summary=escape(
-            f"{len(settings['instances'])} instances, {len(table)} methods, seeds {seeds}; "
+            f"{len(settings['instances'])} instances"
+            + (f" ({idle} with nothing to save: no ratios)" if idle else "")
+            + f", {len(settings['methods'])} methods, seeds {seeds}; "
             f"{settings['time_limit_s']:g} s{memory} for each cell."
+            + (f" {missing} cells are still missing." if missing else "")
         ),
         reference={
             "lp": "saving that the linear relaxation leaves open",
@@ -151,7 +167,7 @@ def write_page(
         rows=_table(shown),
         command=escape(settings["command"]),
     )
-    write_bytes(folder / "report.html", page.encode())
+    write_bytes(folder / "report.html", page.encode(), _PAGE_FILE)
 
 
 def _table(rows: pd.DataFrame) -> str:

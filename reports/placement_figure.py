@@ -121,7 +121,7 @@ def _grid(instance: Instance, placement: Placement) -> Figure:
                 step = max(1, -(-count // 8))
                 which.set_ticks(np.arange(0, count, step))
     if image is not None:
-        figure.colorbar(image, ax=axes, label="demand (layer's largest: 1)")
+        figure.colorbar(image, ax=axes).set_label("demand\n(layer's largest: 1)", fontsize=8)
     figure.legend(
         handles=[Patch(facecolor="0.93", label="not cached")], loc="outside upper left",
         frameon=False, fontsize=8,

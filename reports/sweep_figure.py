@@ -52,9 +52,6 @@ def sweep_figure(rows: pd.DataFrame, folder: Path) -> bool:
     figure = Figure(figsize=(max(5.0, 3.0 * len(scenarios)), 5.6), layout="constrained")
     axes = figure.subplots(2, len(scenarios), sharex=True, sharey="row", squeeze=False)
     rows = rows.assign(position=rows[field].astype(str).map(position))
-    # Where nothing can be saved a share says nothing.
-    possible = rows["latency_empty_s"] - rows["bound_latency_s"]
-    rows.loc[possible <= 1e-9 * rows["latency_empty_s"], "ratio"] = np.nan
     for column, scenario in enumerate(scenarios):
         mine = rows[rows["scenario"] == scenario]
         for number, method in enumerate(methods):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 
@@ -17,40 +19,60 @@ def gap_table(rows: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row of text for each method, in the study's order: cells with a result; for K = 1 and
-        for K >= 2 the mean and smallest ratio and the smallest that is proven in advance; the share
-        of cells that reach the optimum, the mean latency gap and the median time.
+        for K >= 2 the ratio's mean, its standard deviation over the cells, the smallest, and the
+        smallest that is proven in advance; the share of cells that reach the optimum, the mean
+        latency gap and the median time. Where nothing can be saved there is no ratio to count.
     """
     lines = []
     for method, cells in rows.groupby("method", sort=False):
         solved = int(cells["saving_s"].notna().sum())
         line: dict[str, object] = {"method": method, "solved": f"{solved}/{len(cells)}"}
-        for label, mine in (("K=1", cells["top_k"] == 1), ("K>=2", cells["top_k"] > 1)):
+        able = cells[~nothing_to_save(cells)]
+        for label, mine in (("K=1", able["top_k"] == 1), ("K>=2", able["top_k"] > 1)):
             if not (rows["top_k"].eq(1) if label == "K=1" else rows["top_k"].gt(1)).any():
                 continue
-            ratio = cells.loc[mine, "ratio"]
+            ratio = able.loc[mine, "ratio"]
             line[f"{label} mean"] = _number(ratio.mean())
+            line[f"{label} sd"] = _number(ratio.std())
             line[f"{label} min"] = _number(ratio.min())
             # As the ratios: cells without a result do not count.
-            promised = cells.loc[mine & cells["saving_s"].notna(), "guarantee"]
+            promised = able.loc[mine & able["saving_s"].notna(), "guarantee"]
             line[f"{label} proven"] = _promise(promised.min())
-        line["optimal"] = _percent((cells["ratio"] >= 1 - 1e-6).mean())
-        line["mean gap"] = _percent(cells["gap"].mean(), digits=2)
+        reached = able["ratio"].ge(1 - 1e-6)
+        line["optimal"] = _percent(reached.mean() if able["ratio"].notna().any() else math.nan)
+        line["mean gap"] = _percent(able["gap"].mean(), digits=2)
         line["median time"] = _seconds(cells["seconds"].median())
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def table_text(rows: pd.DataFrame, table: pd.DataFrame) -> str:
-    """Return the gap table for a terminal, with a title."""
+def nothing_to_save(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows have a result but no ratio, because no placement can save anything."""
+    return rows["saving_s"].notna() & rows["bound_latency_s"].notna() & rows["ratio"].isna()
+
+
+def table_text(rows: pd.DataFrame, table: pd.DataFrame, missing: int) -> str:
+    """Return the gap table for a terminal, with a title that tells how many cells are missing."""
     counts = rows.drop_duplicates("instance")["reference"].value_counts()
+    idle = rows.loc[nothing_to_save(rows), "instance"].nunique()
     title = (
         f"saving as a share of the optimum; {rows['instance'].nunique()} instances, "
         f"{counts.get('optimum', 0)} proved optimal"
+        + (f", {idle} with nothing to save" if idle else "")
+        + (f"; {missing} cells missing" if missing else "")
     )
     # pandas aligns to the right only; names read better on the left.
     width = int(table["method"].str.len().max())
     aligned = table.assign(method=table["method"].str.ljust(width))
-    return title + "\n" + aligned.to_string(index=False)
+    # What is said of K = 1 and of K >= 2 stands under a heading of its own.
+    aligned.columns = pd.MultiIndex.from_tuples([_heads(str(name)) for name in table.columns])
+    lines = aligned.to_string(index=False).splitlines()
+    return "\n".join([title, *(line.rstrip() for line in lines)])
+
+
+def _heads(name: str) -> tuple[str, str]:
+    group, _, column = name.partition(" ")
+    return (group, column) if group.startswith("K") else ("", name)
 
 
 def _number(value: float) -> str:

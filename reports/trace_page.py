@@ -11,15 +11,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..problem.file_kind import FileKind
 from ..problem.files import write_bytes
 from .drawing import COLOURS, MARKERS, drawn
+
+TRACE_PAGE_FILE = FileKind("page of a trace", rb"<!DOCTYPE html>.*<title>Recorded routing of ")
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{name}: recorded routing</title>
+<title>Recorded routing of {name}</title>
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 1rem auto;
   padding: 0 1rem; }}
@@ -63,7 +66,7 @@ def write_trace_page(values: Mapping[str, Any], text: str, path: str | Path, nam
         top_k=values["top_k"],
         text=escape(text),
     )
-    write_bytes(path, page.encode())
+    write_bytes(path, page.encode(), TRACE_PAGE_FILE)
 
 
 def trace_figure(values: Mapping[str, Any]) -> Figure:

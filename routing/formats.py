@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 
 from ..problem.errors import InputError
-from ..problem.files import decode, read_bytes
+from ..problem.files import decode, opened, read_bytes
 from .imatrix import is_imatrix, read_imatrix
 from .json_lines import is_row, read_json_lines
 from .logical_count import read_logical_count
 from .moe_trace import read_moe_trace
 from .numpy_file import read_numpy_file
-from .recording import Counts, Tokens, opened
+from .recording import Counts, Tokens
 from .responses import one_a_line
 from .sglang import HOLDERS, read_sglang
 from .sglang_recorder import read_sglang_recorder

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..problem.errors import InputError
-from .recording import Counts, opened
+from ..problem.files import opened
+from .recording import Counts
 
 _COUNTS = re.compile(r"blk\.(\d+)\.ffn_\w*_exps\.weight\.counts")
 

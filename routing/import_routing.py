@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,18 @@ import msgspec
 import numpy as np
 
 from ..problem.errors import InputError
+from ..problem.file_kind import FileKind
 from ..problem.files import check_writable, write_bytes
 from ..problem.sizes import MAX_INT
 from .cleaning import Cleaner
 from .formats import find_format, format_of
 from .recording import Counts, Shape, Tokens
-from .trace_file import BEGINNING, TraceFile
+from .trace_file import TRACE_FILE, TraceFile
 
-_COUNTS_BEGINNING = rb'\{"expert_popularity":'
+_COUNTS_FILE = FileKind("file of counts", rb'\{"expert_popularity":')
+
+#: What a file is that ends so.
+_OUTPUTS = {".npz": ("tokens", TRACE_FILE), ".json": ("counts", _COUNTS_FILE)}
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,10 @@ def import_routing(
             raise InputError(f"{name}: must be between 1 and {2**16}, got {value}")
     if not paths:
         raise InputError("paths: at least one file")
-    check_writable(output)
+    if output.suffix not in _OUTPUTS:
+        raise InputError(f"{output}: must end in .npz, for tokens, or in .json, for counts")
+    wanted, kind = _OUTPUTS[output.suffix]
+    check_writable(output, kind)
     formats = [format_of(Path(path)) if format is None else find_format(format) for path in paths]
     names = {entry.name for entry in formats}
     if len(names) > 1:
@@ -124,23 +130,10 @@ def import_routing(
     tokens = [(path, content) for path, content in read if isinstance(content, Tokens)]
     if counts and tokens:
         raise InputError(f"{counts[0][0]} has counts, {tokens[0][0]} has tokens: import each kind")
-    _check_output(output, ".json" if counts else ".npz")
+    found = "counts" if counts else "tokens"
+    if found != wanted:
+        raise InputError(f"{output}: is for {wanted}, but the files have {found}")
     return _write_counts(counts, output) if counts else _write_trace(tokens, output)
-
-
-def _check_output(path: Path, suffix: str) -> None:
-    """Refuse a name that the commands behind would not take, and files of another kind."""
-    what, beginning = {
-        ".npz": ("tokens", BEGINNING),
-        ".json": ("counts", _COUNTS_BEGINNING),
-    }[suffix]
-    if path.suffix != suffix:
-        raise InputError(f"{path}: the files have {what}, which are written to a {suffix} file")
-    if path.exists():
-        with path.open("rb") as file:
-            head = file.read(64)
-        if head and not re.match(beginning, head, re.DOTALL):
-            raise InputError(f"{path}: holds something else than {what}, not overwritten")
 
 
 def _write_counts(read: Sequence[tuple[Path, Counts]], output: Path) -> RoutingSummary:
@@ -150,7 +143,7 @@ def _write_counts(read: Sequence[tuple[Path, Counts]], output: Path) -> RoutingS
             raise InputError(f"{path}: other layers or experts than {read[0][0]}")
         table = table + counts.table
     content = {"expert_popularity": table.tolist()}
-    write_bytes(output, msgspec.json.encode(content) + b"\n")
+    write_bytes(output, msgspec.json.encode(content) + b"\n", _COUNTS_FILE)
     layers, experts = table.shape
     return RoutingSummary("counts", layers, 0, experts, dense_layers=empty)
 

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 from ..problem.errors import InputError
+from ..problem.files import opened
 from ..problem.instance import FloatArray
 from .cleaning import MAX_EXPERTS
-from .recording import Block, Counts, Integers, Tokens, opened
+from .recording import Block, Counts, Integers, Tokens
 from .rows import Rows
 
 #: Lines that are read at once.

@@ -10,7 +10,8 @@ from typing import IO
 import numpy as np
 
 from ..problem.errors import InputError
-from .recording import BLOCK_NUMBERS, Block, Integers, Tokens, opened
+from ..problem.files import opened
+from .recording import BLOCK_NUMBERS, Block, Integers, Tokens
 
 
 def read_numpy_file(path: Path) -> Tokens:

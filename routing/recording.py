@@ -1,19 +1,17 @@
-"""What every reader hands over: tokens in blocks, or counts; and how files are opened."""
+"""What every reader hands over: tokens in blocks, or counts; and lines in blocks."""
 
 from __future__ import annotations
 
-import contextlib
-import gzip
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..problem.errors import InputError
+from ..problem.files import opened
 from ..problem.instance import FloatArray
 
 #: Whole numbers of any width: blocks keep that of the file.
@@ -110,28 +108,7 @@ class Shape(NamedTuple):
     top_k: int | None = None
 
 
-@contextlib.contextmanager
-def opened(path: str | Path) -> Iterator[IO[bytes]]:
-    """Open a file to read, decompressed if its name ends in ``.gz``.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read or is no gzip file; also for what is read inside the block.
-    """
-    path = Path(path)
-    try:
-        with path.open("rb") as raw:
-            yield cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
-    except EOFError:
-        raise InputError(f"{path}: the gzip file is truncated") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path}: not a gzip file ({error})") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
-
-
-def line_blocks(path: str | Path, size: int = 2**22) -> Iterator[bytes]:
+def line_blocks(path: Path, size: int = 2**22) -> Iterator[bytes]:
     """Whole lines of a text file in blocks of about so many bytes.
 
     Raises

@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 
 from ..problem.errors import InputError
-from ..problem.files import decode, read_bytes
-from .recording import Block, Integers, Tokens, line_blocks, opened
+from ..problem.files import decode, opened, read_bytes
+from .recording import Block, Integers, Tokens, line_blocks
 
 
 def sequences(path: Path, arrays: Callable[[dict[str, Any], str], Iterator[Integers]]) -> Tokens:

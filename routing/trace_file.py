@@ -13,12 +13,13 @@ from typing import IO, Any
 import numpy as np
 
 from ..problem.errors import InputError
+from ..problem.file_kind import FileKind
 from ..problem.files import replacement
 from ..problem.sizes import MAX_FILE_BYTES
 from .recording import Block
 
-#: Every trace that is written here begins so, and no other file: an archive with this member first.
-BEGINNING = rb"PK\x03\x04.{26}expert_ids\.npy"
+#: An archive with this member first.
+TRACE_FILE = FileKind("trace", rb"PK\x03\x04.{26}expert_ids\.npy")
 
 #: Bytes that are copied at once.
 _PART_BYTES = 2**24

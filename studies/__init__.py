@@ -1,1 +1,15 @@
-"""Gap studies: cells, where they run, their results; replay of recorded tokens."""
+"""Gap studies, and replay of recorded tokens.
+
+In reading order:
+
+- `study_file`: a study in a TOML file, or in the words of a command line.
+- `study`: instances, methods and seeds; its cells, which of them have to run, and running them.
+- `folder`: whose a folder is, and which limits it has seen.
+- `cell`: one instance solved by one method with one seed.
+- `executors`: where cells run: processes of this machine, or a Dask cluster.
+- `worker`: a process of its own for cells, so that limits hold.
+- `results`: a finished cell on disk.
+- `rows`: results.csv, each cell's result beside its reference.
+- `replay`: every token of a recorded trace under a placement; apart from all others, as are
+- `describe`: what a recorded trace is like, with `caches`: hit rates on it.
+"""

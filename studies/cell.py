@@ -12,9 +12,9 @@ from ..guarantees import Guarantee, Structure
 from ..instances.recipe import Recipe
 from ..method import Limits
 from ..problem.errors import UnsupportedError
-from ..problem.evaluate import latency_empty_s
+from ..problem.evaluate import latency_empty_s, limitless_saving_s
 from ..problem.instance import Instance
-from ..problem.solution import Solution
+from ..problem.solution import Solution, StoppedBy
 from ..solver import a_priori, solve
 
 
@@ -50,35 +50,36 @@ class Answer(NamedTuple):
     guarantee : Guarantee or None
         What is proven in advance.
     error : str
+        Why there is no solution.
+    stopped_by : StoppedBy
+        The same, for programs.
     """
 
     solution: Solution | None
     sizes: Mapping[str, Any]
     guarantee: Guarantee | None = None
     error: str = ""
+    stopped_by: StoppedBy = StoppedBy.ERROR
 
 
 def perform(cell: Cell) -> Answer:
     """Solve a cell."""
-    instance, structure = _instance(msgspec.json.encode(cell.recipe))
+    instance, structure, sizes = _instance(msgspec.json.encode(cell.recipe))
     limits = Limits(time_s=cell.time_limit_s)
     try:
         solution = solve(instance, cell.method, limits=limits, seed=cell.seed, options=cell.options)
     except UnsupportedError as error:
-        return Answer(None, _sizes(instance), error=str(error))
-    return Answer(solution, _sizes(instance), a_priori(solution, structure))
+        return Answer(None, sizes, error=str(error))
+    return Answer(solution, sizes, a_priori(solution, structure))
 
 
 @functools.lru_cache(maxsize=1)
-def _instance(recipe: bytes) -> tuple[Instance, Structure]:
+def _instance(recipe: bytes) -> tuple[Instance, Structure, dict[str, Any]]:
     """Make an instance once for all cells in a row that use it."""
     instance = msgspec.json.decode(recipe, type=Recipe).make()
-    return instance, Structure(instance)
-
-
-def _sizes(instance: Instance) -> dict[str, Any]:
-    return {
+    sizes = {
         "latency_empty_s": latency_empty_s(instance),
+        "limitless_saving_s": limitless_saving_s(instance),
         "models": "+".join(model.name for model in instance.models),
         "servers": instance.servers,
         "users": instance.users,
@@ -87,3 +88,4 @@ def _sizes(instance: Instance) -> dict[str, Any]:
         "top_k": instance.top_k,
         "requests": len(instance.requests),
     }
+    return instance, Structure(instance), sizes

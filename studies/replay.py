@@ -13,11 +13,15 @@ from ..instances.trace import Trace
 from ..instances.trace_split import Part, split_trace
 from ..problem.errors import InputError
 from ..problem.evaluate import evaluate, latency_table_s
+from ..problem.file_kind import FileKind
 from ..problem.instance import FloatArray, Instance, IntArray
 from ..problem.placement import Placement
 
 #: Who serves an expert.
 NODES = ("device", "home server", "other server", "cloud")
+
+#: The table of all users, as a file.
+USERS_FILE = FileKind("table of users", rb"name,category,tokens,")
 
 #: Percentiles of the latency of a token.
 PERCENTILES = (50, 95, 99)
@@ -110,20 +114,43 @@ def replay(instance: Instance, placement: Placement, trace: Trace) -> Replay:
     )
 
 
-def replay_table(
-    instance: Instance, placements: Mapping[str, Placement], trace: Trace, part: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Replay a part of a trace under several placements.
+def part_of(instance: Instance, trace: Trace, part: str) -> Trace:
+    """Part of a trace as it was split for an instance.
 
     Parameters
     ----------
     instance : Instance
-        Its ``meta`` tells how the trace was split.
-    placements : mapping
-        By name.
+        Its ``meta`` tells how.
     trace : Trace
         The whole trace.
     part : {"train", "test", "all"}
+
+    Raises
+    ------
+    InputError
+        If the instance was made from the whole trace.
+    """
+    if part == "all":
+        return trace
+    split = instance.meta.get("trace", {}).get("split")
+    if not split:
+        raise InputError(
+            f"replay: {instance.name} was imported without --test-share; take --part all"
+        )
+    return split_trace(trace, split["test_share"], split["seed"], cast(Part, part))
+
+
+def replay_table(
+    instance: Instance, placements: Mapping[str, Placement], trace: Trace
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Replay a trace, or a `part_of` it, under several placements.
+
+    Parameters
+    ----------
+    instance : Instance
+    placements : mapping
+        By name.
+    trace : Trace
 
     Returns
     -------
@@ -132,13 +159,6 @@ def replay_table(
     DataFrame
         A row for each placement and user.
     """
-    if part != "all":
-        split = instance.meta.get("trace", {}).get("split")
-        if not split:
-            raise InputError(
-                f"replay: {instance.name} was imported without --test-share; take --part all"
-            )
-        trace = split_trace(trace, split["test_share"], split["seed"], cast(Part, part))
     rows, each = [], []
     for name, placement in placements.items():
         value = evaluate(instance, placement)

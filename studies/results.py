@@ -1,98 +1,139 @@
-"""``results.csv``: one row for each finished cell, safe on disk at once."""
+"""What a finished cell leaves on disk: one small file, and its placement beside it."""
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-from collections.abc import Mapping, Sequence
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from ..problem.errors import InputError
-from ..problem.files import read_bytes, write_bytes
+from ..problem.file_kind import FileKind
+from ..problem.files import decode, read_bytes, write_bytes
+from ..problem.solution import Status, StoppedBy, write_solution
+from .cell import Answer
 
-COLUMNS = (
-    "instance", "method", "seed", "status", "stopped_by", "latency_s", "latency_empty_s",
-    "saving_s", "bound_latency_s", "ratio", "gap", "seconds", "reference", "guarantee",
-    "guarantee_because", "error", "models", "servers", "users", "layers", "experts", "top_k",
-    "requests",
-)  # fmt: skip
-
-#: Instance, method and seed of a cell.
-Key = tuple[str, str, int]
+_CELL_FILE = FileKind("study's cell", rb'\s*\{\s*"time_limit_s":')
 
 
-class Results:
-    """The rows of a study on disk.
+class Key(NamedTuple):
+    """Which cell: positions of the instance and of the method in the study, and the seed.
 
-    Parameters
-    ----------
-    path : Path
-    more : sequence of str
-        Columns beyond `COLUMNS`.
+    The seed is None for a method in which nothing is random.
+    """
+
+    instance: int
+    method: int
+    seed: int | None
+
+    def __str__(self) -> str:
+        return "-".join(str(part) for part in self if part is not None)
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What came out of a cell, but for the placement.
 
     Attributes
     ----------
-    done : set of (instance, method, seed)
-        Finished cells. A row torn by a kill is cut off and not among them.
+    time_limit_s, memory_mb
+        The limits it ran with.
+    status, stopped_by, latency_s, saving_s, bound_latency_s, bound_saving_s, seconds
+        See `Solution`; without a solution `StoppedBy.TIME` says that the process was killed for
+        its time.
+    sizes : dict
+        Of the instance, and its latency without cache.
+    guarantee, guarantee_because
+        What is proven in advance.
+    error : str
+        Why the cell failed, empty if it did not.
+    """
+
+    time_limit_s: float
+    memory_mb: int | None
+    status: Status
+    stopped_by: StoppedBy
+    latency_s: float | None = None
+    saving_s: float | None = None
+    bound_latency_s: float | None = None
+    bound_saving_s: float | None = None
+    seconds: float | None = None
+    sizes: dict[str, Any] = {}
+    guarantee: float | None = None
+    guarantee_because: str = ""
+    error: str = ""
+
+    def was_stopped_by_less(self, time_limit_s: float, memory_mb: int | None) -> bool:
+        """Whether limits smaller than these have kept the cell from its end.
+
+        Any failure under a limit of the memory may be due to it: it comes in many guises.
+        """
+        if self.stopped_by is StoppedBy.TIME and self.time_limit_s < time_limit_s:
+            return True
+        return bool(self.error) and (self.memory_mb or math.inf) < (memory_mb or math.inf)
+
+
+class Results:
+    """The finished cells of a study, each in a file that is written whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the study; results are in ``cells/``, placements in ``solutions/``.
 
     Raises
     ------
     InputError
-        If the file is no results file with these columns.
+        If the folder cannot be used, or a file in it is no result.
     """
 
-    def __init__(self, path: Path, more: Sequence[str] = ()) -> None:
-        self.path = path
-        self.columns = (*COLUMNS, *more)
-        if not path.exists():
-            write_bytes(path, (",".join(self.columns) + "\n").encode())
-        data = read_bytes(path)
-        # A quoted field may hold a newline: the torn row is what does not parse to full length.
-        whole = data[: data.rfind(b"\n") + 1]
-        self.done: set[Key] = {_key(path, row) for row in self._parsed(whole)}
-        if whole != data:
-            write_bytes(path, whole)
-
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Add one row and see it onto the disk."""
+    def __init__(self, folder: Path) -> None:
+        self._cells, self._solutions = folder / "cells", folder / "solutions"
         try:
-            with self.path.open("ab") as file:
-                file.write(self._line(row))
-                file.flush()
-                os.fsync(file.fileno())
+            for part in (self._cells, self._solutions):
+                part.mkdir(exist_ok=True)
+            paths = sorted(self._cells.glob("*.json"))
         except OSError as error:
-            raise InputError(f"{self.path}: {error.strerror or error}") from None
-        self.done.add(_key(self.path, row))
+            raise InputError(f"{folder}: {error.strerror or error}") from None
+        self._known = {path.stem: decode(path, read_bytes(path), Result) for path in paths}
 
-    def sort(self, order: Sequence[Key]) -> None:
-        """Bring the rows into an order, so that it does not matter which cell finished first."""
-        rows = {_key(self.path, row): row for row in self._parsed(read_bytes(self.path))}
-        lines = [self._line(rows[key]) for key in order if key in rows]
-        write_bytes(self.path, b"".join([(",".join(self.columns) + "\n").encode(), *lines]))
+    def get(self, key: Key) -> Result | None:
+        """Result of a cell, None if it has not finished."""
+        return self._known.get(str(key))
 
-    def _line(self, row: Mapping[str, Any]) -> bytes:
-        text = io.StringIO()
-        # One line for each row: an error message may have several.
-        flat = {k: " ".join(v.split()) if isinstance(v, str) else v for k, v in row.items()}
-        csv.DictWriter(text, self.columns, lineterminator="\n").writerow(flat)
-        return text.getvalue().encode()
+    def solution_path(self, key: Key) -> Path:
+        """File of a cell's solution; there is none without a placement."""
+        return self._solutions / f"{key}.json.gz"
 
-    def _parsed(self, data: bytes) -> list[dict[str, str]]:
-        try:
-            table = list(csv.reader(io.StringIO(data.decode()), strict=True))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise InputError(f"{self.path}: not a results file ({error})") from None
-        if not table or tuple(table[0]) != self.columns:
-            raise InputError(f"{self.path}: not a results file with this study's columns")
-        if any(len(row) != len(self.columns) for row in table[1:]):
-            raise InputError(f"{self.path}: a row has a wrong number of columns")
-        return [dict(zip(self.columns, row, strict=True)) for row in table[1:]]
+    def add(self, key: Key, answer: Answer, time_limit_s: float, memory_mb: int | None) -> Result:
+        """See the answer of a cell, and the limits it had, onto the disk."""
+        solution = answer.solution
+        if solution is not None and solution.placement is not None:
+            write_solution(solution, self.solution_path(key))
+        result = _result(answer, time_limit_s, memory_mb)
+        # Last: without this file the cell has not been.
+        write_bytes(self._cells / f"{key}.json", msgspec.json.encode(result) + b"\n", _CELL_FILE)
+        self._known[str(key)] = result
+        return result
 
 
-def _key(path: Path, row: Mapping[str, Any]) -> Key:
-    try:
-        return (row["instance"], row["method"], int(row["seed"]))
-    except ValueError:
-        raise InputError(f"{path}: a seed is not a whole number") from None
+#: What a result takes from the solution.
+_COPIED = (
+    "status", "stopped_by", "latency_s", "saving_s", "bound_latency_s", "bound_saving_s", "seconds",
+)  # fmt: skip
+
+
+def _result(answer: Answer, time_limit_s: float, memory_mb: int | None) -> Result:
+    values: dict[str, Any] = {
+        "status": Status.NONE,
+        "stopped_by": answer.stopped_by,
+        "sizes": answer.sizes,
+        "error": answer.error,
+    }
+    if answer.guarantee is not None:
+        values["guarantee"], values["guarantee_because"] = answer.guarantee
+    if answer.solution is not None:
+        solution = answer.solution
+        values |= {name: getattr(solution, name) for name in _COPIED}
+        values["error"] = solution.meta.get("error", "")
+    return Result(time_limit_s=time_limit_s, memory_mb=memory_mb, **values)

@@ -18,13 +18,14 @@ from ..instances.scenario import Scenario
 from ..instances.suites import SUITES
 from ..problem.errors import InputError
 from ..problem.files import read_bytes
-from .study import Choice, Reference, Study
+from ..problem.validation import convert
+from .study import Reference, Study, Variant
 
 #: Files of a recorded trace.
 _FILES = ("trace", "sequences", "sites", "points")
 
 
-class Trace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TraceFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Files of a recorded trace, and what to keep of it."""
 
     trace: str
@@ -39,12 +40,12 @@ class StudyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes
     ----------
-    methods : tuple of str or Choice
+    methods : tuple of str or Variant
     instances : tuple of str
         Suites and instance files.
     scenario : tuple of dict
         Fields of `Scenario` to generate instances from, and: ``name``, for tables and pictures;
-        ``trace``, a `Trace` to take the requests from.
+        ``trace``, `TraceFiles` to take the requests from.
     sweep : dict
         Fields of `Scenario` with the values they take: every scenario with every combination.
     instance_seeds : tuple of int
@@ -55,7 +56,7 @@ class StudyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         See `Study`.
     """
 
-    methods: tuple[str | Choice, ...]
+    methods: tuple[str | Variant, ...]
     instances: tuple[str, ...] = ()
     scenario: tuple[dict[str, Any], ...] = ()
     sweep: dict[str, tuple[Any, ...]] = {}
@@ -76,13 +77,10 @@ def read_study(path: str | Path) -> Study:
     """
     path = Path(path)
     try:
-        table = tomllib.loads(read_bytes(path).decode())
+        table = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML ({error})") from None
-    try:
-        file = msgspec.convert(table, StudyFile)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{path}: {error}") from None
+    file = convert(table, StudyFile, str(path))
     return make_study(file, path.parent, f"expertcache study {path.name} --output DIR")
 
 
@@ -98,10 +96,12 @@ def study_of_words(words: Mapping[str, Any], arguments: Sequence[str]) -> Study:
     """
     if "methods" not in words:
         raise InputError("study: --methods is missing")
-    try:
-        file = msgspec.convert(words, StudyFile)
-    except msgspec.ValidationError as error:
-        raise InputError(f"study: {error}") from None
+    if words.get("instances") and "scenario" in words:
+        raise InputError(
+            "study: --set and --sweep make instances of their own and do not change "
+            f"{words['instances'][0]}; leave one of the two out, or write a study.toml"
+        )
+    file = convert(words, StudyFile, "study")
     return make_study(file, Path(), shlex.join(["expertcache", *arguments]))
 
 
@@ -129,10 +129,9 @@ def make_study(file: StudyFile, folder: Path, command: str) -> Study:
     sums: dict[str, str] = {}
     for number, fields in enumerate(file.scenario):
         recipes += _of_scenario(fields, number, file, folder, sums)
-    choices = tuple(Choice(m) if isinstance(m, str) else m for m in file.methods)
     return Study(
         recipes=tuple(recipes),
-        choices=choices,
+        methods=file.methods,
         seeds=file.seeds,
         time_limit_s=file.time_limit_s,
         memory_mb=file.memory_mb,
@@ -149,10 +148,7 @@ def _of_scenario(
     trace = fields.pop("trace", None)
     files = {}
     if trace is not None:
-        try:
-            wanted = msgspec.convert(trace, Trace)
-        except msgspec.ValidationError as error:
-            raise InputError(f"scenario {group}: trace: {error}") from None
+        wanted = convert(trace, TraceFiles, f"scenario {group}: trace")
         named = {name: getattr(wanted, name) for name in _FILES}
         files = {name: str(folder / path) for name, path in named.items() if path is not None}
         for path in files.values():
@@ -164,8 +160,8 @@ def _of_scenario(
         except InputError as error:
             raise InputError(f"scenario {group}: {error}") from None
         # The values as they are understood: "0.10" from a command line is 0.1.
-        values = {field: msgspec.to_builtins(getattr(scenario, field)) for field in values}
-        changed = {field: msgspec.to_builtins(getattr(scenario, field)) for field in changed}
+        values = {field: _plain(getattr(scenario, field)) for field in values}
+        changed = {field: _plain(getattr(scenario, field)) for field in changed}
         labels = {"scenario": group, **{f"sweep_{k}": _text(v) for k, v in values.items()}}
         parts = [group, *(f"{k}={_text(v)}" for k, v in values.items()), f"s{seed}"]
         name = " ".join(parts)
@@ -183,7 +179,12 @@ def _combinations(sweep: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     return [dict(zip(sweep, values, strict=True)) for values in itertools.product(*sweep.values())]
 
 
+def _plain(value: object) -> Any:
+    """Value of a field as JSON has it: infinity is a word."""
+    return str(value) if value == math.inf else msgspec.to_builtins(value)
+
+
 def _text(value: object) -> str:
     if isinstance(value, list):
         return "+".join(map(_text, value))
-    return f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

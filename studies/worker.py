@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
+from typing import IO, NamedTuple
 
 from ..problem.errors import InputError
+from ..problem.solution import StoppedBy
 from .cell import Answer, Cell, perform
 
 
@@ -29,54 +33,103 @@ class Worker:
 
     def __init__(self, grace_s: float, memory_mb: int | None = None) -> None:
         self._grace_s, self._memory_mb = grace_s, memory_mb
-        self._child: subprocess.Popen[bytes] | None = None
-        self._pipe: Connection[Cell, Answer] | None = None
+        self._child: _Child | None = None
+        self._closed = False
+        # A second thread may close the worker while the first one begins, or waits for an answer.
+        self._begins, self._runs = threading.Lock(), threading.Lock()
 
     def run(self, cell: Cell) -> Answer:
         """Solve a cell; any failure is an answer with an error."""
-        pipe = self._begin()
         limit = 2 * cell.time_limit_s + self._grace_s
-        try:
-            pipe.send(cell)
-            if pipe.poll(limit):
-                return pipe.recv()
-            error = f"killed: no answer after {limit:g} s"
-        except (EOFError, OSError):
-            code = self._child.wait(10) if self._child else None
-            hint = " (out of memory?)" if code in (-9, -6, 134, 137) else ""
-            error = f"the process died with status {code}{hint}"
-        self.close()
-        return Answer(None, {}, error=error)
+        with self._runs:
+            try:
+                child = self._begin()
+            except OSError as error:
+                return Answer(None, {}, error=f"no process: {error}")
+            reason, stopped_by = f"killed: no answer after {limit:g} s", StoppedBy.TIME
+            try:
+                child.pipe.send(cell)
+                if child.pipe.poll(limit):
+                    return child.pipe.recv()
+            except (EOFError, OSError):
+                reason, stopped_by = child.how_it_died(), StoppedBy.ERROR
+            self._end()
+            return Answer(None, {}, error=reason, stopped_by=stopped_by)
 
     def close(self) -> None:
-        """Kill the process."""
-        if self._child is not None:
-            self._child.kill()
-            self._child.wait()
-        if self._pipe is not None:
-            self._pipe.close()
-        self._child = self._pipe = None
+        """Kill the process; whoever waits for its answer gets an error."""
+        with self._begins:
+            self._closed = True
+            if (child := self._child) is not None:
+                child.kill()
+        with self._runs:
+            self._end()
 
-    def _begin(self) -> Connection[Cell, Answer]:
-        if self._child is not None and self._pipe is not None and self._child.poll() is None:
-            return self._pipe
-        self.close()
+    def _end(self) -> None:
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    def _begin(self) -> _Child:
+        if self._child is not None and self._child.process.poll() is None:
+            return self._child
+        self._end()
+        with self._begins:
+            if self._closed:
+                raise OSError("the worker is closed")
+            self._child = _Child.begin(self._memory_mb)
+        return self._child
+
+
+class _Child(NamedTuple):
+    """The process, the way to it, and what it writes to standard error."""
+
+    process: subprocess.Popen[bytes]
+    pipe: Connection[Cell, Answer]
+    complaints: IO[bytes]
+
+    @classmethod
+    def begin(cls, memory_mb: int | None) -> _Child:
         ours, theirs = Pipe()
-        numbers = [theirs.fileno(), os.getpid()]
-        numbers += [] if self._memory_mb is None else [self._memory_mb]
+        numbers = [theirs.fileno(), os.getpid(), *([] if memory_mb is None else [memory_mb])]
+        complaints = tempfile.TemporaryFile()  # noqa: SIM115 - `end` closes it
         with theirs:
-            self._child = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", f"{__package__}.worker", *map(str, numbers)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                stderr=complaints,
+                # Ctrl-C goes to all processes of a terminal: this one is ended by its parent alone.
+                start_new_session=True,
             )
-        self._pipe = ours
-        return ours
+        return cls(process, ours, complaints)
+
+    def kill(self) -> None:
+        """Kill the process and those that it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        self.kill()
+        self.process.wait()
+        self.pipe.close()
+        self.complaints.close()
+
+    def how_it_died(self) -> str:
+        """Exit status and the last line that it wrote."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        code = self.process.poll()
+        hint = " (out of memory?)" if code in (-9, -6, 134, 137) else ""
+        self.complaints.seek(0)
+        last = self.complaints.read().decode(errors="replace").strip().splitlines()[-1:]
+        return ": ".join([f"the process died with status {code}{hint}", *last])
 
 
 def serve(descriptor: int, parent: int, memory_mb: int | None) -> None:
     """Answer cells until the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     if memory_mb is not None:
         _limit_memory(memory_mb)
@@ -99,10 +152,10 @@ def serve(descriptor: int, parent: int, memory_mb: int | None) -> None:
 
 
 def _follow(parent: int) -> None:
-    """End this process when its parent has ended, even in the middle of a cell."""
+    """End this process and its own when its parent has ended, even in the middle of a cell."""
     while os.getppid() == parent:
         time.sleep(0.5)
-    os._exit(1)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _limit_memory(memory_mb: int) -> None:

@@ -95,6 +95,43 @@ def test_a_bound_that_says_nothing_proves_nothing(two_servers):
     assert (solution.status, solution.bound_latency_s) == ("feasible", None)
 
 
+def test_a_bound_that_is_no_number_is_an_error(two_servers):
+    def lost(instance, *, limits, seed):
+        return Outcome(Placement.empty(), bound_latency_s=math.nan)
+
+    solution = solve(two_servers, Method("lost", "knows no number", lost))
+    assert (solution.status, solution.stopped_by) == ("feasible", "error")
+    assert solution.bound_latency_s is None
+    assert solution.summary()
+
+
+def test_an_event_claims_no_more_than_can_be(two_servers):
+    def boaster(instance, *, limits, seed):
+        limits.watch.tell(saving_s=1e9)
+        return Outcome(Placement.empty())
+
+    events = []
+    solve(two_servers, Method("boaster", "promises much", boaster), callback=events.append)
+    assert all(event.latency_s >= 0 for event in events)
+
+
+def test_an_option_without_a_type_has_that_of_its_default(two_servers):
+    def plain(instance, *, limits, seed, depth=3):
+        assert depth == 5
+        return Outcome(Placement.empty())
+
+    solve(two_servers, Method("plain", "no types", plain), options={"depth": "5"})
+
+
+@pytest.mark.parametrize("method", ["milp", "exact", "decomposition"])
+@pytest.mark.parametrize("gap", [0.2, 0.05])
+def test_a_gap_is_that_of_the_latency(method, gap, random_instance):
+    instance = random_instance(3, layers=8, experts=6, servers=3, rows=120, users=5)
+    solution = solve(instance, method, limits=Limits(gap=gap))
+    assert solution.stopped_by in ("gap", "proof")
+    assert solution.gap <= gap
+
+
 @pytest.fixture(scope="module")
 def far_and_near():
     """One user out of every server's reach, who asks 1e10 times as often as one in reach."""

@@ -9,7 +9,9 @@ import pytest
 from expertcache.command_line.parser import main
 
 SOLVE = ("solve", "good.json", "--output", "out.json")
-GENERATE = ("generate", "--layers", "1", "--experts", "4", "--output", "out.json")
+GENERATE = (
+    "generate", "--layers", "1", "--experts", "4", "--capacity", "0.5", "--output", "out.json",
+)  # fmt: skip
 EXPORT = ("export", "good.json", "--output", "out")
 USAGE = [
     ((), "command"),

@@ -60,11 +60,9 @@ def test_version_and_module_entry():
 
 def test_from_generation_to_a_proof(tmp_path, capsys):
     instance, solution = str(tmp_path / "x.json.gz"), str(tmp_path / "s.json")
-    words = ["--layers", "1", "--experts", "4", "--servers", "2", "--users", "3", "--area", "300"]
-    assert (
-        main(["generate", "--model", "mixtral-8x7b", *words, "--seed", "1", "--output", instance])
-        == 0
-    )
+    words = ["generate", "--layers", "1", "--experts", "4", "--capacity", "0.5", "--servers", "2"]
+    words += ["--users", "3", "--area", "300", "--seed", "1"]
+    assert main([*words, "--model", "mixtral-8x7b", "--output", instance]) == 0
     assert "2 servers, 3 users" in capsys.readouterr().out
     assert main(["solve", instance, "--time-limit", "60", "--json", "--output", solution]) == 0
     solved = result(capsys)

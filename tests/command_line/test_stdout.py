@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,3 +91,40 @@ def test_nothing_is_printed_in_python(instance_path):
         [sys.executable, "-c", code, instance_path], capture_output=True, text=True, check=False
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "ours\n", "")
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["--version"],
+        ["methods"],
+        ["suite", "list"],
+        ["solve", "{}", "--method", "greedy"],
+        ["solve", "{}", "--method", "milp", "--json"],
+        ["bound", "{}"],
+    ],
+    ids=" ".join,
+)
+def test_standard_output_that_takes_nothing(words, instance_path):
+    command = [*RUN, *(word.format(instance_path) for word in words)]
+    with FULL.open("w") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stderr == "error: standard output: No space left on device\n"
+
+
+def test_standard_output_that_is_closed(instance_path, tmp_path):
+    words = ["solve", instance_path, "--method", "milp", "--output", str(tmp_path / "s.json")]
+    run = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *RUN, *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (2, "error: standard output is closed\n")
+    assert not (tmp_path / "s.json").exists()

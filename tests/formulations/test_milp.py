@@ -42,11 +42,14 @@ def test_gap_is_a_reason_of_its_own():
     assert solution.gap <= 0.5
 
 
-def test_no_time_at_all_leaves_no_solution(hard):
+def test_no_time_at_all_leaves_a_placement_and_proves_nothing(hard):
     solution = solve(hard, "milp", limits=Limits(time_s=1e-6))
-    assert (solution.status, solution.stopped_by) == ("none", "time")
-    assert solution.latency_s is None
-    assert solution.placement is None
+    assert (solution.status, solution.stopped_by) == ("feasible", "time")
+    assert solution.saving_s >= 0
+    without = solve(hard, "milp", limits=Limits(time_s=1e-6), options={"start_orders": "0"})
+    assert (without.status, without.stopped_by) == ("none", "time")
+    assert without.latency_s is None
+    assert without.placement is None
 
 
 def test_start_is_never_lost(hard):

@@ -46,6 +46,9 @@ def test_replace_leaves_the_original_and_can_unset():
         ("users", -1),
         ("capacity", "much"),
         ("capacity", -0.1),
+        # A share, not experts or gigabytes.
+        ("capacity", 1.000001),
+        ("capacity", 20),
         ("capacity", "nan"),
         ("capacity", "inf"),
         ("cloud_s", 0),

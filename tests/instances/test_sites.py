@@ -42,6 +42,8 @@ def haversine_m(a, b):
         "id,longitude,other,latitude\n7,144.9,x,-37.8\n8,20,y,10",
         'latitude,longitude\n"-37.8","144.9"\n\n10,20\n\n',
         "\ufefflatitude,longitude\n-37.8,144.9\n10,20\n",
+        "latitude,longitude\n-37.8,144.9,\n10,20,,\n",
+        'note,note,latitude,longitude\n"two\nlines",a,-37.8,144.9\n,,10,20\n',
     ],
 )
 def test_forms_of_the_same_table(text, write):
@@ -71,7 +73,12 @@ def test_names_come_from_the_name_then_the_id(write):
         # A row that ends before the name.
         ("latitude,longitude,name\n1,2\n", "line 2"),
         ("latitude,longitude\n\n1,2\n91,2\n", "line 4.*out of range"),
-        ("latitude,longitude\n1,-180.5\n", "line 2.*out of range"),
+        ("latitude,longitude\n1,-180.5\n", "line 2.*out of range$"),
+        ("latitude,longitude\n144.9,-37.8\n", "line 2.*out of range: are the two swapped"),
+        ("latitude,longitude,Latitude\n1,2,3\n", "the column 'latitude' is repeated"),
+        ("latitude,longitude,NAME,name\n1,2,a,b\n", "the column 'name' is repeated"),
+        # Decimal commas.
+        ("latitude,longitude\n48,137,11,575\n", "line 2: 4 values, but 2 columns"),
         ("latitude,longitude\nnan,2\n", "line 2"),
         ("latitude,longitude\n1,inf\n", "line 2"),
         ('latitude,longitude\n"1,2\n', "not a CSV file"),

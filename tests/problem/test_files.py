@@ -8,9 +8,12 @@ import msgspec
 import pytest
 from expertcache.problem import files
 from expertcache.problem.errors import InputError
+from expertcache.problem.file_kind import FileKind
 from expertcache.problem.files import check_writable, decode, read_bytes, write_bytes
 
-OLD, NEW = b"old", b"new" * 10_000
+OLD, NEW = b"ours: old", b"ours: new" * 10_000
+OURS = FileKind("file of ours", b"ours")
+ANY = FileKind("file", b"")
 
 
 class _FullDisk:
@@ -50,7 +53,7 @@ def test_a_full_disk_leaves_everything_as_it_was(target, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdopen", lambda *a, **k: _FullDisk(fdopen(*a, **k)))
         with pytest.raises(InputError, match="No space left"):
-            write_bytes(target, NEW)
+            write_bytes(target, NEW, OURS)
 
 
 def _raise(error):
@@ -65,28 +68,28 @@ def test_a_failed_last_step_leaves_everything_as_it_was(name, target, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(Path, name, _raise(PermissionError(errno.EPERM, "not permitted")))
         with pytest.raises(InputError, match="not permitted"):
-            write_bytes(target, NEW)
+            write_bytes(target, NEW, OURS)
 
 
 def test_an_interrupt_leaves_everything_as_it_was(target, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", _raise(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
-            write_bytes(target, NEW)
+            write_bytes(target, NEW, OURS)
 
 
 def test_a_directory_that_takes_no_file(target, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(files.tempfile, "mkstemp", _raise(OSError(errno.EROFS, "read-only")))
         with pytest.raises(InputError, match="read-only"):
-            write_bytes(target, NEW)
+            write_bytes(target, NEW, OURS)
 
 
 @pytest.mark.parametrize("name", ["x.json", "x.json.gz"])
 def test_what_is_written_is_read(name, tmp_path):
     path = tmp_path / name
     for data in (OLD, NEW, b""):
-        write_bytes(path, data)
+        write_bytes(path, data, OURS)
         assert read_bytes(path) == data
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
@@ -94,7 +97,7 @@ def test_what_is_written_is_read(name, tmp_path):
 def test_the_mode_follows_the_umask(tmp_path):
     old = os.umask(0o027)
     try:
-        write_bytes(tmp_path / "x", NEW)
+        write_bytes(tmp_path / "x", NEW, OURS)
         assert os.umask(0o027) == 0o027
     finally:
         os.umask(old)
@@ -103,7 +106,7 @@ def test_the_mode_follows_the_umask(tmp_path):
 
 def test_a_name_as_long_as_the_file_system_allows(tmp_path):
     name = "x" * (os.pathconf(tmp_path, "PC_NAME_MAX") - 5) + ".json"
-    write_bytes(tmp_path / name, NEW)
+    write_bytes(tmp_path / name, NEW, OURS)
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
@@ -114,13 +117,16 @@ def test_a_pipe_stays_a_pipe(tmp_path):
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
         with contextlib.suppress(InputError):
-            write_bytes(pipe, b"x")
+            write_bytes(pipe, b"x", ANY)
     finally:
         os.close(reader)
     assert pipe.is_fifo()
 
 
-@pytest.mark.parametrize("write", [check_writable, lambda path: write_bytes(path, NEW)])
+@pytest.mark.parametrize(
+    "write",
+    [lambda path: check_writable(path, OURS), lambda path: write_bytes(path, NEW, OURS)],
+)
 def test_places_that_cannot_be_written(write, tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(OLD)
     for place, says in [
@@ -141,9 +147,9 @@ def test_places_that_cannot_be_written(write, tmp_path, monkeypatch):
 def test_size_limit(name, tmp_path, monkeypatch):
     # After decompression: a small file can hold a lot.
     monkeypatch.setattr(files, "MAX_FILE_BYTES", 10_000)
-    write_bytes(tmp_path / name, bytes(10_000))
+    write_bytes(tmp_path / name, bytes(10_000), ANY)
     assert len(read_bytes(tmp_path / name)) == 10_000
-    write_bytes(tmp_path / name, bytes(10_001))
+    write_bytes(tmp_path / name, bytes(10_001), ANY)
     with pytest.raises(InputError, match="larger than"):
         read_bytes(tmp_path / name)
 

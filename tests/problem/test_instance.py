@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from expertcache.problem.errors import InputError
@@ -155,6 +157,8 @@ def test_wrong_fields_are_refused(changes, says, two_servers):
         ({"rate": [np.nan, 0.1]}, r"requests\.rate\[0\]"),
         ({"rate": [0.1, np.inf]}, r"requests\.rate\[1\]"),
         ({"rate": [1e308, 1e308]}, r"requests\.rate"),
+        ({"rate": [1e308, 0]}, r"requests\.rate: the sum is 1e\+308"),
+        ({"rate": [1e-320, 0]}, r"requests\.rate: the sum is 1e-320, not 1e-200 to 1e\+200"),
         ({"rate": [0.1]}, r"requests\."),
     ],
 )
@@ -169,3 +173,9 @@ def test_wrong_requests_are_refused(changes, says, two_servers):
     requests = Requests(**{name: np.array(rows) for name, rows in columns.items()})
     with pytest.raises(InputError, match=says):
         two_servers.replace(requests=requests)
+
+
+@pytest.mark.parametrize("rate", [[0, 0], [1e-200, 0], [1e200, 0], [1, 1e-320]])
+def test_only_the_sum_of_the_rates_has_a_range(rate, two_servers):
+    requests = dataclasses.replace(two_servers.requests, rate=np.array(rate, dtype=float))
+    assert two_servers.replace(requests=requests).requests.rate.tolist() == rate

@@ -83,10 +83,14 @@ def test_random_instances_survive(
     assert instance_bytes(again) == instance_bytes(instance)
 
 
-@given(name=st.text(), description=st.text(), names=st.lists(st.text(min_size=1), min_size=3))
-def test_any_text_survives(name, description, names, random_instance, tmp_path_factory):
+#: Names are one line of printable text.
+NAMES = st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"]))
+
+
+@given(name=NAMES, description=st.text(), names=st.lists(NAMES, min_size=3), more=st.text())
+def test_any_text_survives(name, description, names, more, random_instance, tmp_path_factory):
     instance = random_instance(1).replace(
-        name=name, description=description, user_names=tuple(names[:3]), meta={name: names}
+        name=name, description=description, user_names=tuple(names[:3]), meta={more: [more]}
     )
     path = tmp_path_factory.getbasetemp() / "text.json"
     write_instance(instance, path)
@@ -163,6 +167,13 @@ def test_optional_fields_may_be_absent(tmp_path):
     assert np.isnan(instance.user_position_m).all()
     assert not instance.local.any()
     assert instance.meta == {}
+
+
+@pytest.mark.parametrize("name", ["bom.json", "bom.json.gz"])
+def test_a_byte_order_mark_is_no_content(name, tmp_path):
+    data = b"\xef\xbb\xbf" + json.dumps(MINIMAL).encode()
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    assert read_instance(tmp_path / name).servers == 2
 
 
 def test_the_default_name_drops_both_suffixes(tmp_path):

@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from expertcache.problem.errors import InputError
 from expertcache.problem.evaluate import evaluate
 from expertcache.problem.placement import Placement
 from expertcache.problem.terms import coverage_terms
@@ -59,3 +62,23 @@ def test_slow_device_still_gains_from_a_server(two_servers):
     terms = coverage_terms(instance)
     cached = np.array([[True, True, False], [False] * 3])
     assert terms.saving_s(cached) == pytest.approx(0.75 * (0.5 - 0.1))
+
+
+def test_weights_that_would_underflow_are_left_out(two_servers):
+    requests = replace(two_servers.requests, rate=np.array([0.75, 1e-300]))
+    terms = coverage_terms(two_servers.replace(requests=requests))
+    assert terms.weight_s.min() > 0.01
+    assert terms.expert_sets[terms.expert_set].tolist() == [[0, 1], [0, 1]]
+
+
+def test_savings_that_are_all_too_small_are_refused(random_instance):
+    instance = random_instance(3, users=2, unreachable=0.0)
+    server = instance.server_latency_s.copy()
+    server[0] = np.inf
+    mine = instance.requests.user == 1
+    rate = np.where(mine, 1e-320, instance.requests.rate)
+    changed = instance.replace(
+        server_latency_s=server, requests=replace(instance.requests, rate=rate)
+    )
+    with pytest.raises(InputError, match=r"all that can be saved is below 1e-200 s"):
+        coverage_terms(changed)

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from expertcache.instances.suites import SUITES
-from expertcache.studies.study import Choice, Study
+from expertcache.studies.study import Study
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
@@ -39,8 +39,8 @@ window.addEventListener("load", () => {
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    choices = (Choice("milp"), Choice("pipage"), Choice("random"))
-    Study(SUITES["tiny"].recipes[:3], choices, command="study <me> & all").run(folder)
+    methods = ("milp", "pipage", "random")
+    Study(SUITES["tiny"].recipes[:3], methods, command="study <me> & all").run(folder)
     return folder / "report.html"
 
 

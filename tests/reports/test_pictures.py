@@ -53,8 +53,6 @@ def rows(values):
             "method": method,
             "sweep_field": value,
             "latency_s": 1.0,
-            "latency_empty_s": 2.0,
-            "bound_latency_s": 1.0,
             "ratio": 0.9,
         }
         for scenario in ("a", "b")
@@ -75,6 +73,6 @@ def test_no_sweep_no_figure(tmp_path):
     assert not sweep_figure(rows([1]).assign(sweep_other=1), tmp_path)
     # A row without a result, and a sweep where nothing can be saved.
     table = rows([1, 2])
-    table.loc[0, ["latency_s", "ratio"]] = np.nan
-    table["bound_latency_s"] = 2.0
+    table.loc[0, "latency_s"] = np.nan
+    table["ratio"] = np.nan
     assert sweep_figure(table, tmp_path)

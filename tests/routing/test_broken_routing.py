@@ -146,7 +146,7 @@ BROKEN = {
     "counts: zero": ("x.json", b'{"logical_count": [[0, 0]]}', "not all 0"),
     "counts: infinite": ("x.json", b'{"logical_count": [[1e308, 1e308]]}', "finite"),
     "counts: none": ("x.json", b'{"logical_count": []}', "expected counts"),
-    "counts in a trace": ("x.json", b'{"logical_count": [[1, 2]]}', "written to a .json file"),
+    "counts in a trace": ("x.json", b'{"logical_count": [[1, 2]]}', "but the files have counts"),
     "no such format": ("x.npy", npy(IDS), "is none of", "--format", "magic"),
     "another format": ("x.npy", npy(IDS), "not JSON", "--format", "vllm"),
 }  # fmt: skip
@@ -180,8 +180,10 @@ def test_no_other_file_is_overwritten(refused):
     Path("a.npy").write_bytes(npy(IDS))
     Path("e.json").write_text('{"logical_count": [[1, 2]]}')
     Path("other.npz").write_bytes(b"PK\x03\x04 something else")
+    refused("import", "routing", "a.npy", "--output", "good.json", says="not overwritten")
+    refused("import", "routing", "a.npy", "--output", "counts.json", says="have tokens")
     refused("import", "routing", "a.npy", "--output", "other.npz", says="not overwritten")
-    refused("import", "routing", "a.npy", "--output", "a.npy", says="a .npz file")
+    refused("import", "routing", "a.npy", "--output", "a.npy", says="must end in")
     refused("import", "routing", "e.json", "--output", "e.json", says="not overwritten")
     refused("import", "routing", "e.json", "--output", "good.json", says="not overwritten")
 

@@ -13,6 +13,8 @@ REFUSED = [
     ((*STUDY, "--methods", ""), "method"),
     ((*STUDY, "--methods", "magic"), "magic"),
     ((*STUDY, "--methods", "greedy,greedy"), "greedy"),
+    ((*STUDY, "--methods", "greedy", "--sweep", "capacity=0.1,0.4"), "do not change good.json"),
+    ((*STUDY, "tiny", "--methods", "greedy", "--set", "layers=1"), "--set"),
     ((*STUDY, "--methods", "greedy", "--seed", "-1"), "seed"),
     ((*STUDY, "--methods", "greedy", "--seed", "1", "--seed", "1"), "seed"),
     ((*STUDY, "--methods", "greedy", "--time-limit", "0"), "time limit"),
@@ -33,10 +35,11 @@ STUDY_FILES = [
     ("study.json", b"[]", "study.json"),
     ("study.json", b'{"study": "\xff"}', "study.json"),
     ("study.json", b'{"study":' + b"[" * 100_000, "study.json"),
-    ("results.csv", b"instance,method\n", "results.csv"),
-    ("results.csv", b"\xff\n", "results.csv"),
-    ("results.csv", None, "results.csv"),
-    ("references/0.json", b"{}", "0.json"),
+    ("study.json", None, "study.json"),
+    ("cells/0-0.json", b"", "0-0.json"),
+    ("cells/0-0.json", b"\xff\n", "0-0.json"),
+    ("cells/0-1-0.json", b"{}", "0-1-0.json"),
+    ("cells/0-1-0.json", b'{"time_limit_s": "much"}', "0-1-0.json: time_limit_s"),
 ]
 
 
@@ -45,11 +48,9 @@ def test_broken_study_folder(name, data, says, refused, capsys):
     study = ("study", "good.json", "--methods", "cloud-only", "--output", "study")
     assert main(study) == 0
     capsys.readouterr()
-    results = Path("study/results.csv")
+    path = Path("study", name)
     if data is None:
-        # A seed that is no number.
-        data = results.read_bytes().replace(b"cloud-only,0,", b"cloud-only,zero,")
-    elif name == "references/0.json":
-        results.write_bytes(results.read_bytes().splitlines(keepends=True)[0])
-    Path("study", name).write_bytes(data)
+        # A limit that is no number.
+        data = path.read_bytes().replace(b'"time_limit_s": 60', b'"time_limit_s": "x"')
+    path.write_bytes(data)
     refused(*study, says=says)

@@ -11,51 +11,45 @@ import time
 
 import pytest
 from expertcache.instances.suites import SUITES
-from expertcache.studies.study import Choice, Study
+from expertcache.studies.study import Study
 
 COMMAND = [sys.executable, "-m", "expertcache", "study"]
 
 
 def rows_of(folder):
-    try:
-        with (folder / "results.csv").open(newline="") as file:
-            return list(csv.DictReader(file))
-    except FileNotFoundError:
-        return []
+    with (folder / "results.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def without_time(rows):
     return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
 
 
-def test_a_study_that_is_killed_again_and_again(tmp_path):
+def test_a_study_that_is_killed_again_and_again(tmp_path, wait_for, cells_of):
     words = ["tiny", "--methods", "milp,successive,ascent,random", "--seed", "0", "--seed", "1"]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     subprocess.run([*COMMAND, *words, "--output", whole], check=True, stdout=subprocess.DEVNULL)
     seen = {}
     moments = random.Random(1)
-    for _ in range(4):
+    for cells in (1, 8, 17, 30):
         with subprocess.Popen(
             [*COMMAND, *words, "--output", broken, "--jobs", "2"], stdout=subprocess.DEVNULL
         ) as study:
-            time.sleep(moments.uniform(1.0, 2.0))
+            wait_for(lambda: len(cells_of(broken)) >= cells)  # noqa: B023 - called at once
+            time.sleep(moments.uniform(0.0, 0.1))
             study.send_signal(signal.SIGKILL)
-        lines = (broken / "results.csv").read_text().splitlines() if broken.exists() else []
-        # Every whole row that was there is still there, with the very same time.
-        for line in lines[1:-1]:
-            seen.setdefault(tuple(line.split(",")[:3]), line)
-            assert seen[tuple(line.split(",")[:3])] == line
+        # Every cell that was there is still there, with the very same time.
+        for path in cells_of(broken):
+            assert seen.setdefault(path, path.read_bytes()) == path.read_bytes()
     subprocess.run([*COMMAND, *words, "--output", broken], check=True, stdout=subprocess.DEVNULL)
     assert without_time(rows_of(broken)) == without_time(rows_of(whole))
-    assert set(seen.values()) <= set((broken / "results.csv").read_text().splitlines())
+    assert {path: path.read_bytes() for path in seen} == seen
 
 
-def test_a_dask_cluster_that_loses_a_worker(tmp_path):
+def test_a_dask_cluster_that_loses_a_worker(tmp_path, wait_for, cells_of):
     distributed = pytest.importorskip("distributed")
     recipes = SUITES["tiny"].recipes
-    plan = Study(
-        recipes, (Choice("milp"), Choice("random"), Choice("local-search")), seeds=(0, 1, 2)
-    )
+    plan = Study(recipes, ("milp", "random", "local-search"), seeds=(0, 1, 2))
     plan.run(tmp_path / "here")
     started = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
     environment = os.environ | {"PYTHONWARNINGS": "ignore"}
@@ -64,7 +58,7 @@ def test_a_dask_cluster_that_loses_a_worker(tmp_path):
     words = ["--port", "0", "--no-dashboard", "--host", "127.0.0.1"]
     children = [subprocess.Popen([*started, *words, "--scheduler-file", address_file], **quiet)]
     try:
-        _wait_for(address_file.exists)
+        wait_for(address_file.exists)
         worker = [sys.executable, "-m", "distributed.cli.dask_worker"]
         words = ["--scheduler-file", address_file, "--nthreads", "1", "--no-nanny"]
         words += ["--no-dashboard", "--local-directory", tmp_path]
@@ -74,7 +68,7 @@ def test_a_dask_cluster_that_loses_a_worker(tmp_path):
             address = client.scheduler.address
 
         def kill_in_the_middle():
-            _wait_for(lambda: len(rows_of(tmp_path / "there")) >= 5)
+            wait_for(lambda: len(cells_of(tmp_path / "there")) >= 5)
             children[1].kill()
 
         killer = threading.Thread(target=kill_in_the_middle)
@@ -87,11 +81,3 @@ def test_a_dask_cluster_that_loses_a_worker(tmp_path):
             child.kill()
             child.wait()
     assert without_time(rows_of(tmp_path / "there")) == without_time(rows_of(tmp_path / "here"))
-
-
-def _wait_for(condition):
-    for _ in range(600):
-        if condition():
-            return
-        time.sleep(0.1)
-    pytest.fail("nothing happened for a minute")

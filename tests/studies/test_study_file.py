@@ -4,7 +4,7 @@ import pytest
 from expertcache.command_line.parser import main
 from expertcache.problem.errors import InputError
 from expertcache.problem.instance_file import write_instance
-from expertcache.studies.study import Choice
+from expertcache.studies.study import Variant
 from expertcache.studies.study_file import read_study
 
 GOOD = """
@@ -34,9 +34,9 @@ def test_everything_is_read(tmp_path, two_servers):
     write_instance(two_servers, tmp_path / "x.json")
     (tmp_path / "study.toml").write_text(GOOD)
     study = read_study(tmp_path / "study.toml")
-    assert study.choices == (
-        Choice("greedy"),
-        Choice("max-convolution", "coarse", {"epsilon": 0.5}),
+    assert study.variants == (
+        Variant("greedy"),
+        Variant("max-convolution", "coarse", {"epsilon": 0.5}),
     )
     assert (study.seeds, study.time_limit_s, study.memory_mb) == ((3,), 7.0, 2000)
     assert study.reference == "lp"
@@ -70,7 +70,7 @@ def test_everything_is_read(tmp_path, two_servers):
         ("epsilon = 0.5", "speed = 1", "speed"),
         ("time_limit_s = 7", "time_limit_s = 0", "time limit"),
         ("time_limit_s = 7", 'time_limit_s = "x"', "time_limit_s"),
-        ('reference = "lp"', 'reference = "magic"', "reference"),
+        ('reference = "lp"', 'reference = "magic"', "reference: 'magic' is not one of .*milp"),
         ("seeds = [3]", "seeds = 3", "seeds"),
         ("methods = [", "methods = [[", "TOML"),
         ('name = "Mixtral"', 'name = "scenario-2"', "repeated"),
@@ -82,6 +82,12 @@ def test_broken_files_are_refused(old, new, says, tmp_path, two_servers):
     (tmp_path / "study.toml").write_text(GOOD.replace(old, new, 1))
     with pytest.raises(InputError, match=says):
         read_study(tmp_path / "study.toml")
+
+
+def test_a_byte_order_mark_is_no_content(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_bytes(b'\xef\xbb\xbfmethods = ["greedy"]\ninstances = ["tiny"]\n')
+    assert len(read_study(path).recipes) == 6
 
 
 def test_a_sweep_without_a_scenario_is_refused(tmp_path):

@@ -30,11 +30,11 @@ def worker():
 
 def test_one_process_for_many_cells(worker):
     first = worker.run(cell())
-    child = worker._child.pid
+    child = worker._child.process.pid
     assert first.solution.status == "optimal"
     assert first.guarantee.ratio == 1
     assert worker.run(cell(method="greedy")).sizes == first.sizes
-    assert worker._child.pid == child
+    assert worker._child.process.pid == child
 
 
 def test_failures_are_answers(worker):
@@ -68,11 +68,11 @@ def test_memory_limit():
 
 def test_a_process_that_dies_is_an_answer_and_a_new_one_begins(worker):
     worker.run(cell())
-    child = worker._child.pid
+    child = worker._child.process.pid
     threading.Timer(0.5, os.kill, (child, signal.SIGKILL)).start()
     assert "died with status -9" in worker.run(cell(LARGE)).error
     assert worker.run(cell()).error == ""
-    assert worker._child.pid != child
+    assert worker._child.process.pid != child
 
 
 def test_workers_end_with_their_parent():
@@ -85,7 +85,7 @@ def test_workers_end_with_their_parent():
         "cell = Cell(Generated('x', {'layers': 8, 'users': 30}, 1), 'milp', {}, 0, 60.0)\n"
         "threading.Thread(target=worker.run, args=(cell,), daemon=True).start()\n"
         "time.sleep(1.5)\n"
-        "print(worker._child.pid, flush=True)\n"
+        "print(worker._child.process.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
