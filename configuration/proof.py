@@ -22,7 +22,7 @@ _ROUNDS, _SETS, _NODES, _GROWTH = 40, 4, 5, 4
 
 #: Sets that HiGHS is given at most where there is a time limit: with twice as many it was seen to
 #: round for minutes without a look at the clock.
-_MOST_SETS = 8000
+_MOST_SETS = 4000
 
 #: Where all open sets are at most so many times those of an attempt, they are tried at once.
 _NEARLY = 8
