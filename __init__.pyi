@@ -40,10 +40,14 @@ from .problem.solution import Status as Status
 from .problem.solution import StoppedBy as StoppedBy
 from .problem.solution import read_solution as read_solution
 from .problem.solution import write_solution as write_solution
+from .routing.import_routing import RoutingSummary as RoutingSummary
+from .routing.import_routing import import_routing as import_routing
 from .solver import bound as bound
 from .solver import find_method as find_method
 from .solver import method_names as method_names
 from .solver import solve as solve
+from .studies.describe import Description as Description
+from .studies.describe import describe as describe
 from .studies.study import Study as Study
 from .studies.study import Variant as Variant
 from .watch import Event as Event

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..instances.generate import generate as from_scenario
 from ..instances.popularity import import_popularity as from_counts
-from ..instances.popularity import matching_popularity_model, read_popularity
+from ..instances.popularity import matching_popularity_model, read_counts
 from ..instances.scenario import Scenario
 from ..instances.sites import import_sites as from_sites
 from ..instances.trace import import_trace as from_trace
@@ -82,7 +82,14 @@ def import_popularity(
 ) -> int:
     """Make an instance from recorded counts of the experts' use."""
     check_writable(output, INSTANCE_FILE)
-    tables = [read_popularity(path) for path in counts]
+    read = [read_counts(path) for path in counts]
+    tables = [content.table for content in read]
+    for path, content in zip(counts, read, strict=True):
+        if content.empty_layers:
+            print(
+                f"note: {path}: left out {content.empty_layers} layers without counts",
+                file=sys.stderr,
+            )
     fields["models"] = [model or matching_popularity_model(tables[0])]
     instance = from_counts(
         tables,

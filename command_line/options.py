@@ -52,6 +52,16 @@ def import_sites(parser: argparse.ArgumentParser) -> None:
     _add_instance(parser)
 
 
+def import_routing(parser: argparse.ArgumentParser) -> None:
+    """Options of `import routing`."""
+    add = parser.add_argument
+    add("files", nargs="+", metavar="FILE", help="of one format; see docs/routing.md")
+    add("--format", help="where it cannot be told from the file")
+    add("--layers", type=int, metavar="COUNT", help="of the model, for SGLang's responses")
+    add("--top-k", type=int, metavar="K", help="experts a layer, for SGLang's responses")
+    add("--output", required=True, metavar="FILE", help="trace .npz; counts .json")
+
+
 def solve(parser: argparse.ArgumentParser) -> None:
     """Options of `solve`."""
     add = parser.add_argument
@@ -114,6 +124,14 @@ def replay(parser: argparse.ArgumentParser) -> None:
     add("--sequences", metavar="FILE")
     add("--part", choices=["train", "test", "all"], default="test", help="(default: test)")
     add("--users", metavar="FILE.csv", help="write a row for each user")
+    _add_json(parser)
+
+
+def describe(parser: argparse.ArgumentParser) -> None:
+    """Options of `describe`."""
+    parser.add_argument("trace", metavar="TRACE.npz", help="array expert_ids [tokens, layers, K]")
+    parser.add_argument("--sequences", metavar="FILE", help="JSON list: category of each sequence")
+    parser.add_argument("--output", metavar="FILE.html", help="write a page with a picture")
     _add_json(parser)
 
 

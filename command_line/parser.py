@@ -28,6 +28,7 @@ _GROUPS = {
 COMMANDS = (
     ("generate", "instances", options.generate, "make an instance from a scenario and a seed"),
     ("import trace", "instances", options.import_trace, "recorded experts of every token"),
+    ("import routing", "routing", options.import_routing, "files of serving engines to a trace"),
     ("import popularity", "instances", options.import_popularity, "recorded use of every expert"),
     ("import sites", "instances", options.import_sites, "recorded positions, generated requests"),
     ("solve", "solving", options.solve, "solve an instance"),
@@ -36,6 +37,7 @@ COMMANDS = (
     ("bound", "solving", options.bound, "lower bound on the latency of every placement"),
     ("study", "studies", options.study, "instances x methods x seeds: table, figures, page"),
     ("replay", "studies", options.replay, "recorded tokens under placements"),
+    ("describe", "routing", options.describe, "what recorded routing is like: would caching pay"),
     ("draw", "studies", options.draw, "pictures of a placement: a map, and what servers hold"),
     ("suite list", "suites", None, "list the sets"),
     ("suite build", "suites", options.suite_build, "write the instances of a set"),

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -13,6 +14,9 @@ import numpy as np
 from ..problem.errors import InputError
 from ..problem.files import decode, read_bytes
 from ..problem.instance import FloatArray, Instance, Requests
+from ..routing.imatrix import is_imatrix, read_imatrix
+from ..routing.logical_count import read_logical_count
+from ..routing.recording import Counts
 from .generate import (
     build_instance,
     check_size,
@@ -33,19 +37,39 @@ LAW = (
 
 
 class _Counts(msgspec.Struct):
-    expert_popularity: list[list[float]]
+    expert_popularity: list[list[float]] | None = None
+    logical_count: Any = None
 
 
 def read_popularity(path: str | Path) -> FloatArray:
-    """Counts [layers, experts] from a JSON list of lists, or an object's ``expert_popularity``.
+    """Counts [layers, experts] of a file, see `read_counts`."""
+    return read_counts(path).table
+
+
+def read_counts(path: str | Path) -> Counts:
+    """Counts of a file, and how many layers without any they leave out.
+
+    Parameters
+    ----------
+    path : path
+        JSON: a list of lists [layers][experts], or ``expert_popularity`` of an object, where every
+        layer must have counts; or ``logical_count`` as SGLang takes it. Or an importance matrix of
+        llama.cpp in GGUF. Of the last two, layers without any count are left out: they are dense.
 
     Raises
     ------
     InputError
         If the counts are no rectangle, negative, infinite, or a layer has none.
     """
+    path = Path(path)
+    if is_imatrix(path):
+        return read_imatrix(path)
     content = decode(path, read_bytes(path), _Counts | list[list[float]])  # type: ignore[arg-type]
+    if isinstance(content, _Counts) and content.logical_count is not None:
+        return read_logical_count(path)
     rows = content.expert_popularity if isinstance(content, _Counts) else content
+    if rows is None:
+        raise InputError(f"{path}: has neither expert_popularity nor logical_count")
     if not rows or not rows[0]:
         raise InputError(f"{path}: no counts")
     for layer, row in enumerate(rows):
@@ -54,7 +78,7 @@ def read_popularity(path: str | Path) -> FloatArray:
             raise InputError(f"{where}: expected {len(rows[0])} counts, got {len(row)}")
         if min(row) < 0 or not 0 < sum(row) < math.inf:
             raise InputError(f"{where}: counts must be >= 0, finite and not all 0")
-    return np.array(rows, dtype=np.float64)
+    return Counts(np.array(rows, dtype=np.float64), 0)
 
 
 def import_popularity(

@@ -128,7 +128,7 @@ def max_entropy_law(
         inner = all_sets(len(open_), left)
         bonus = np.zeros(len(inner))
     else:
-        weight = _poisson_weights(target, left)
+        weight = poisson_weights(target, left)
         drawn = _draw_poisson(weight, left, max_sets, rng)
         # These sets alone have a law with the marginals, so the fit below always has a solution.
         exact = [_systematic_sets(target, left, rng.permutation(len(target))) for _ in range(4)]
@@ -204,8 +204,23 @@ def _counted(sets: IntArray) -> SetLaw:
     return SetLaw(distinct, count / len(sets))
 
 
-def _poisson_weights(marginals: FloatArray, size: int) -> FloatArray:
-    """Weights whose conditional Poisson law has the marginals (fixed point of the 1994 paper)."""
+def poisson_weights(marginals: FloatArray, size: int, *, damped: bool = False) -> FloatArray:
+    """Weights whose conditional Poisson law has the marginals (fixed point of the 1994 paper).
+
+    Parameters
+    ----------
+    marginals : float array [E]
+        Between 0 and 1, of sum `size`.
+    size : int
+        Less than E.
+    damped : bool
+        Go half of each step. Whole ones are faster, but those of two experts never settle.
+
+    Returns
+    -------
+    float array [E]
+        Up to a common factor; the marginals are met to 1e-6.
+    """
     E = len(marginals)
     weight = marginals / (1 - marginals)
     for _ in range(10_000):
@@ -221,7 +236,8 @@ def _poisson_weights(marginals: FloatArray, size: int) -> FloatArray:
         # Sampling needs the weights only roughly: the draws are fitted afterwards.
         if np.abs(current - marginals).max() < 1e-6:
             break
-        weight = weight * marginals / (1 - marginals) * (1 - current) / current
+        corrected = weight * marginals / (1 - marginals) * (1 - current) / current
+        weight = np.sqrt(weight * corrected) if damped else corrected
     return weight
 
 

@@ -47,16 +47,29 @@ def read_bytes(path: str | Path) -> bytes:
 
 def _read(path: Path, most: int) -> bytes:
     """Up to so many bytes from the beginning of a file, decompressed."""
+    with opened(path) as stream:
+        # In parts: one call for all would take that much memory at once.
+        parts, size = [], 0
+        while size < most and (part := stream.read(min(2**20, most - size))):
+            parts.append(part)
+            size += len(part)
+        return b"".join(parts)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file to read, decompressed if its name ends in ``.gz``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or its name tells another compression; also for what fails when
+        the file is read inside the block.
+    """
     gzipped = _is_gzip(path)
     try:
         with path.open("rb") as raw:
-            stream = cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if gzipped else raw
-            # In parts: one call for all would take that much memory at once.
-            parts, size = [], 0
-            while size < most and (part := stream.read(min(2**20, most - size))):
-                parts.append(part)
-                size += len(part)
-            return b"".join(parts)
+            yield cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if gzipped else raw
     except EOFError:
         raise InputError(f"{path}: the gzip file is truncated") from None
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -131,11 +144,24 @@ def write_bytes(path: str | Path, data: bytes, kind: FileKind) -> None:
     check_writable(path, kind)
     if _is_gzip(path):
         data = gzip.compress(data, compresslevel=6, mtime=0)
+    with replacement(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacement(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes the place of another, or of none, when it was written without error.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".expertcache-")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                yield file
                 # The new name must not reach the disk before the data does.
                 file.flush()
                 os.fsync(file.fileno())

@@ -8,6 +8,7 @@ In reading order:
 - `sweep_figure`: latency and ratio over one field of the scenario.
 - `placement_figure`: a placement as a map, and server by server.
 - `progress_figure`: one run's best placement and bound over time.
+- `trace_page`: what a recorded trace is like, in one HTML file.
 - `page`: a study's table and figures in one HTML file.
 - `drawing`: what the figures share.
 """

@@ -22,10 +22,13 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 def save(figure: Figure, folder: Path, name: str) -> None:
     """Write ``NAME.svg`` and ``NAME.png``."""
     for kind in ("svg", "png"):
-        drawn = io.BytesIO()
-        # Without date and with fixed ids, equal data gives equal files.
-        with mpl.rc_context({"svg.hashsalt": "expertcache", "svg.fonttype": "path"}):
-            figure.savefig(
-                drawn, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else {}
-            )
-        write_bytes(folder / f"{name}.{kind}", drawn.getvalue(), _PICTURE_FILE)
+        write_bytes(folder / f"{name}.{kind}", drawn(figure, kind), _PICTURE_FILE)
+
+
+def drawn(figure: Figure, kind: str) -> bytes:
+    """File of a figure, ``svg`` or ``png``."""
+    file = io.BytesIO()
+    # Without date and with fixed ids, equal data gives equal files.
+    with mpl.rc_context({"svg.hashsalt": "expertcache", "svg.fonttype": "path"}):
+        figure.savefig(file, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else {})
+    return file.getvalue()

@@ -30,7 +30,7 @@ figure {{ margin: 1.5rem 0; }}
 figcaption {{ font-size: .9rem; color: #555; }}
 svg {{ max-width: 100%; height: auto; }}
 table {{ border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd;
+th, td {{ padding: .25rem .5rem; text-align: right; border-bottom: 1px solid #ddd;
   white-space: nowrap; }}
 th {{ background: #f5f5f5; }}
 td.text, th.text {{ text-align: left; }}

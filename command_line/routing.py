@@ -1,0 +1,43 @@
+"""Commands about recorded routing: `import routing` and `describe`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from ..instances.trace import read_trace
+from ..problem.files import check_writable
+from ..routing.import_routing import import_routing as from_engines
+from .output import print_json, print_text
+
+
+def import_routing(
+    files: list[str],
+    format: str | None,  # noqa: A002
+    layers: int | None,
+    top_k: int | None,
+    output: str,
+) -> int:
+    """Turn files of serving engines into a trace or counts."""
+    summary = from_engines(files, output, format=format, layers=layers, top_k=top_k)
+    print_text(f"wrote {output}: {summary}")
+    return 0
+
+
+def describe(trace: str, sequences: str | None, output: str | None, json: bool) -> int:
+    """Describe a recorded trace."""
+    from ..reports.trace_page import TRACE_PAGE_FILE, write_trace_page
+    from ..studies.describe import describe as description_of
+
+    if output is not None:
+        check_writable(output, TRACE_PAGE_FILE)
+    description = description_of(read_trace(trace, sequences))
+    if output is not None:
+        write_trace_page(
+            dataclasses.asdict(description), str(description), output, Path(trace).name
+        )
+    if json:
+        print_json(description)
+    else:
+        print_text(str(description))
+    return 0
