@@ -113,7 +113,8 @@ def test_instance_without_a_saving(random_instance):
 
 
 def test_methods_without_a_bound_say_which_have_one(random_instance):
-    with pytest.raises(InputError, match=r"greedy has no bound of its own.*: configuration, decomposition, lp"):
+    known = r"greedy has no bound of its own.*: configuration, decomposition, lp"
+    with pytest.raises(InputError, match=known):
         bound(random_instance(0), "greedy")
 
 
