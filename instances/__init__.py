@@ -8,6 +8,7 @@ In reading order:
 - `generate`: scenario, law and links together make an instance.
 - `sites`: recorded positions; `trace`: recorded experts of every token, with `trace_split` for
   training and test; `popularity`: recorded counts of each expert's use.
+- `gadgets`: instances on which a method is as bad as it can be.
 - `recipe`: how an instance is made, small enough to send; `suites`: named sets of recipes.
 - `records`, with `records.csv` and `placements/`: the best known solution of each instance.
 """

@@ -66,12 +66,24 @@ def test_an_error_of_the_callback_is_not_lost():
         solve(generate(SMALL, 5), "milp", callback=broken)
 
 
+@pytest.fixture(autouse=True)
+def interrupts_count():
+    """Whatever the tests were started by: in the background of a shell interrupts are ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def _interrupt():
+    """Callback that interrupts at the first event."""
+    once = iter([signal.SIGINT])
+    return lambda event: [signal.raise_signal(number) for number in once]
+
+
 @pytest.mark.parametrize("method", LONG_METHODS)
 def test_an_interrupt_hands_back_the_best_placement(method, long_instance):
-    signal.setitimer(signal.ITIMER_REAL, 4.0)
-    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     began = time.monotonic()
-    solution = solve(long_instance, method)
+    solution = solve(long_instance, method, callback=_interrupt())
     assert time.monotonic() - began < 30
     assert (solution.status, solution.stopped_by) == ("feasible", "interrupted")
     assert solution.saving_s > 0
@@ -79,9 +91,8 @@ def test_an_interrupt_hands_back_the_best_placement(method, long_instance):
 
 
 def test_a_bound_is_interrupted_too(long_instance):
-    signal.setitimer(signal.ITIMER_REAL, 6.0)
-    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
-    found = bound(long_instance, "decomposition", limits=Limits(threads=2))
+    limits = Limits(threads=2)
+    found = bound(long_instance, "decomposition", limits=limits, callback=_interrupt())
     assert found.stopped_by == "interrupted"
     assert found.bound_saving_s > 0
 
