@@ -199,7 +199,7 @@ def _refused(path: str | Path, kind: Any) -> Iterator[None]:
         yield
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: {explained(error, kind)}") from None
-    except (ValueError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from None
 
 
