@@ -38,7 +38,7 @@ test-wheel:
 	$(PYTHON) -m venv $(VENV)-wheel
 	$(VENV)-wheel/bin/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	$(VENV)-wheel/bin/python -m pip install --quiet "$$(ls build/wheel/*.whl)[test]"
-	$(VENV)-wheel/bin/python -m pytest
+	$(VENV)-wheel/bin/python -m pytest $(TESTS)
 
 # uv is the installer that can choose the oldest versions.
 test-oldest: $(VENV)-oldest/installed
