@@ -42,7 +42,7 @@ def gap_table(rows: pd.DataFrame) -> pd.DataFrame:
         line["optimal"] = _percent(reached.mean() if able["ratio"].notna().any() else math.nan)
         line["mean gap"] = _percent(able["gap"].mean(), digits=2)
         # The median by its quantile: older versions of pandas warn of a median of nothing.
-        line["median time"] = _seconds(cells["seconds"].quantile(0.5))
+        line["median time"] = _seconds(float(cells["seconds"].quantile(0.5)))
         lines.append(line)
     return pd.DataFrame(lines)
 
