@@ -12,7 +12,7 @@ from ..problem.placement import within_capacities
 from ..problem.solution import PROOF_TOLERANCE, StoppedBy
 from ..problem.terms import Terms
 from .clients import Clients
-from .closing import candidates, close_pairs, close_sets, fixed
+from .closing import Closed, candidates, close_pairs, close_sets, fixed
 from .descent import Descent, descend
 from .duals import BytePrices, ClientPrices, Dual, PairPrices
 from .knapsacks import Knapsacks
@@ -165,9 +165,20 @@ class Search:
             beyond = -np.inf
         else:
             return StoppedBy.FINISHED
+        return self._learn(closed, beyond)
+
+    def close_directly(self, limits: Limits, seed: int) -> StoppedBy:
+        """Let HiGHS choose among everything, without prices; why it stopped."""
+        limits = self._deadline.limits(nodes=limits.nodes, threads=limits.threads)
+        all_ = np.ones(self._clients.shape, dtype=np.bool_)
+        closed = close_pairs(self._instance, self._terms, all_, ~all_, self.cached, limits, seed)
+        return self._learn(closed, -np.inf)
+
+    def _learn(self, closed: Closed, beyond_s: float) -> StoppedBy:
+        """Take note of what HiGHS found, where what it was not given saves at most so much."""
         self.meta["nodes"] = self.meta.get("nodes", 0) + closed.result.nodes
         if closed.cached is not None:
             self.take(within_capacities(self._instance, closed.cached))
-        self.bound_s = min(self.bound_s, max(closed.bound_s, beyond, self.saving_s))
+        self.bound_s = min(self.bound_s, max(closed.bound_s, beyond_s, self.saving_s))
         self._deadline.watch.tell(self.saving_s, self.bound_s)
         return closed.result.stopped_by
