@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from ..problem.errors import InputError
@@ -11,6 +10,9 @@ from ..problem.instance import Instance
 from ..problem.placement import Placement
 from .model_placement import placement_of
 from .targets import find_target
+
+#: How the names of files must end by which engines tell what they are.
+_ENDINGS = {"sglang": ".json", "ktransformers": ".pt"}
 
 
 def export_placement(
@@ -50,12 +52,8 @@ def export_placement(
     path = Path(path)
     write = find_target(engine)
     written = write(placement_of(instance, placement, model, dense_layers))
-    # The engines read no compressed files, and SGLang and ktransformers go by the ending.
     ending = _ENDINGS.get(engine, "")
-    if path.suffix.lower() == ".gz" or not path.name.endswith(ending):
-        raise InputError(f"{path}: {engine} reads files that end in {ending or 'no .gz'}")
+    if not path.name.endswith(ending) or path.suffix.lower() == ".gz":
+        raise InputError(f"{path}: {engine} takes {f'{ending} files' if ending else 'no .gz'}")
     write_bytes(path, written.data, written.kind)
-    return written.usage.replace("FILE", shlex.quote(str(path)))
-
-
-_ENDINGS = {"sglang": ".json", "ktransformers": ".pt"}
+    return written.usage_of(str(path))

@@ -40,12 +40,17 @@ def write_ktransformers(placed: ModelPlacement) -> Written:
     return Written(
         file.getvalue(),
         _FILE,
-        "--kt-expert-placement-strategy frequency --init-expert-location FILE "
-        + gpu_experts_option(int(held.sum()), *held.shape),
+        (
+            "--kt-expert-placement-strategy",
+            "frequency",
+            "--init-expert-location",
+            "FILE",
+            *gpu_experts_option(int(held.sum()), *held.shape),
+        ),
     )
 
 
-def gpu_experts_option(count: int, layers: int, experts: int) -> str:
+def gpu_experts_option(count: int, layers: int, experts: int) -> tuple[str, str]:
     """Option that makes the engine keep so many experts.
 
     Parameters
@@ -56,6 +61,6 @@ def gpu_experts_option(count: int, layers: int, experts: int) -> str:
         MoE layers, and experts of each.
     """
     if count % layers == 0:
-        return f"--kt-num-gpu-experts {count // layers}"
+        return "--kt-num-gpu-experts", str(count // layers)
     # The engine rounds its product with all experts down: half an expert more keeps it exact.
-    return f"--kt-gpu-experts-ratio {(count + 0.5) / (layers * experts):.10f}"
+    return "--kt-gpu-experts-ratio", f"{(count + 0.5) / (layers * experts):.10f}"

@@ -56,4 +56,5 @@ def write_llama_cpp(placed: ModelPlacement) -> Written:
         for name, own in places
         if own.any()
     ]
-    return Written((",".join(patterns) + "\n").encode(), _FILE, '--override-tensor "$(cat FILE)"')
+    line = ",".join(patterns)
+    return Written((line + "\n").encode(), _FILE, ("--override-tensor", line))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
+
+import msgspec
 
 from ..problem.errors import InputError
 from ..problem.file_kind import FileKind
@@ -39,13 +42,21 @@ class Written:
     ----------
     data : bytes
     kind : FileKind
-    usage : str
-        How the engine takes it, as options of its command line; may be empty.
+    usage : tuple of str
+        How the engine takes it, as words of its command line: `FILE` stands for the file's name,
+        also inside of JSON; may be empty.
     """
 
     data: bytes
     kind: FileKind
-    usage: str = ""
+    usage: tuple[str, ...] = ()
+
+    def usage_of(self, path: str) -> str:
+        """The usage with the file's name, for a shell."""
+        in_json = msgspec.json.encode(path).decode()[1:-1]
+        return shlex.join(
+            word.replace("FILE", in_json if word.startswith("{") else path) for word in self.usage
+        )
 
 
 def placement_of(

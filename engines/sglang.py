@@ -32,5 +32,12 @@ def write_sglang(placed: ModelPlacement) -> Written:
     return Written(
         msgspec.json.encode(content) + b"\n",
         _FILE,
-        f"--ep-size {ranks} --ep-num-redundant-experts {redundant} --init-expert-location FILE",
+        (
+            "--ep-size",
+            str(ranks),
+            "--ep-num-redundant-experts",
+            str(redundant),
+            "--init-expert-location",
+            "FILE",
+        ),
     )

@@ -26,5 +26,5 @@ def write_vllm(placed: ModelPlacement) -> Written:
     return Written(
         msgspec.json.encode(slots.reshape(layers, ranks * own).tolist()) + b"\n",
         _FILE,
-        f"--enable-expert-parallel --enable-eplb --eplb-config '{config}'",
+        ("--enable-expert-parallel", "--enable-eplb", "--eplb-config", config),
     )

@@ -38,6 +38,9 @@ def write_vllm_ascend(placed: ModelPlacement) -> Written:
     return Written(
         msgspec.json.encode(content) + b"\n",
         _FILE,
-        "--enable-expert-parallel --additional-config "
-        '\'{"eplb_config":{"expert_map_path":"FILE"}}\'',
+        (
+            "--enable-expert-parallel",
+            "--additional-config",
+            '{"eplb_config":{"expert_map_path":"FILE"}}',
+        ),
     )

@@ -179,6 +179,11 @@ def replay_table(
 
 
 def _user_categories(instance: Instance) -> list[str]:
+    if (
+        instance.meta.get("generator") == "machine"
+        and "user_category" not in instance.meta["trace"]
+    ):
+        raise InputError(f"replay: in {instance.name} missing experts add up; evaluate says it all")
     trace = instance.meta.get("trace")
     categories = trace.get("user_category") if isinstance(trace, dict) else None
     if not isinstance(categories, list) or len(categories) != instance.users:
