@@ -12,15 +12,13 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from expertcache import Instance, evaluate, read_trace, solve
+from expertcache import Instance, Machine, evaluate, import_machine, read_trace, solve
 from expertcache.expert_parallelism.balance import told
-from expertcache.instances.machine import Machine
-from expertcache.instances.machine_trace import import_machine
 from expertcache.instances.trace_split import split_trace
 
 SEED, TEST_SHARE = 1, 0.2
 #: GPUs, nodes, slots of each GPU in each layer.
-SETS = [(4, 1, 9), (8, 1, 5), (8, 2, 5), (8, 2, 6)]
+SETS = [(4, 1, 9), (8, 1, 5), (8, 2, 5)]
 PLACEMENTS = {
     "eplb": ("eplb", {}),
     "eplb on nodes": ("eplb", {"nodes": 2, "groups": 2}),

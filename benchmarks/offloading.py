@@ -13,16 +13,13 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from expertcache import Instance, evaluate, read_trace, solve
-from expertcache.instances.machine import Machine
-from expertcache.instances.machine_trace import import_machine
+from expertcache import Instance, Machine, evaluate, import_machine, read_trace, solve
 from expertcache.instances.trace_split import split_trace
 
 SEED, TEST_SHARE = 1, 0.2
 LINKS = {
     "PCIe, 25 GB/s": {},
     "CPU computes, 80 GB/s, 100 us a layer": {"host_s": 100e-6, "host_bytes_per_s": 80e9},
-    "CPU computes, 80 GB/s, 400 us a layer": {"host_s": 400e-6, "host_bytes_per_s": 80e9},
 }
 
 

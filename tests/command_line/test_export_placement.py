@@ -27,10 +27,8 @@ def test_what_is_written_is_said(even, capsys):
     words = ("solution.json", "--to", "sglang", "--model", "b", "--output", "map.json")
     assert main([*PLACE, *words]) == 0
     assert json.loads(Path("map.json").read_text()) == {"physical_to_logical_map": [[0, 1, 0, 1]]}
-    assert capsys.readouterr() == (
-        "wrote map.json: --ep-size 2 --ep-num-redundant-experts 2 --init-expert-location map.json\n",
-        "",
-    )
+    usage = "--ep-size 2 --ep-num-redundant-experts 2 --init-expert-location map.json"
+    assert capsys.readouterr() == (f"wrote map.json: {usage}\n", "")
     assert main([*PLACE, "solution.json", "--to", "csv", "--model", "b", "--output", "p.csv"]) == 0
     assert capsys.readouterr().out == "wrote p.csv\n"
 
