@@ -43,7 +43,7 @@ class Written:
     data : bytes
     kind : FileKind
     usage : tuple of str
-        How the engine takes it, as words of its command line: `FILE` stands for the file's name,
+        How the engine takes it, as words of its command line: FILE stands for the file's name,
         also inside of JSON; may be empty.
     """
 

@@ -44,7 +44,7 @@ def eplb(
 
     References
     ----------
-    DeepSeek-AI, EPLB, https://github.com/deepseek-ai/EPLB (`eplb.py` at 5791971). There, two copies
+    DeepSeek-AI, EPLB, https://github.com/deepseek-ai/EPLB (eplb.py at 5791971). There, two copies
     may meet on one rank; here a copy goes to a rank that does not hold the expert yet.
     """
     own = slots_of_rank(instance, slots)

@@ -26,7 +26,7 @@ def expert_parallel(
     seed: int,
     slots: int | None = None,
     most_load: float | None = None,
-    restarts: int = 2,
+    restarts: int = 4,
 ) -> Outcome:
     """Find the least latency with every expert on some rank, and equally many slots on all.
 

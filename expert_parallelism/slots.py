@@ -13,7 +13,7 @@ def unsupported(instance: Instance) -> str | None:
         return f"expert parallelism serves one model, not {len(instance.models)}"
     if not instance.servers:
         return "expert parallelism needs servers: there is none"
-    return None
+    return _without_room(instance, _most(instance))
 
 
 def slots_of_rank(instance: Instance, slots: int | None = None) -> int:
@@ -31,18 +31,29 @@ def slots_of_rank(instance: Instance, slots: int | None = None) -> int:
     InputError
         If so many do not fit, or have no room for every expert.
     """
-    model, N = instance.models[0], instance.servers
-    least = int(instance.capacity_bytes.min())
-    most = min(least // (model.layers * model.expert_bytes), model.experts)
+    most = _most(instance)
     if slots is not None and not 1 <= slots <= most:
         raise InputError(f"option slots: must be from 1 to the {most} that fit, got {slots}")
     slots = most if slots is None else slots
-    if slots * N < model.experts:
-        raise InputError(
-            f"expert parallelism: {N} ranks of {slots} slots a layer have no room for the "
-            f"{model.experts} experts of {model.name}"
-        )
+    if reason := _without_room(instance, slots):
+        raise InputError(reason)
     return slots
+
+
+def _most(instance: Instance) -> int:
+    model = instance.models[0]
+    fit = int(instance.capacity_bytes.min()) // (model.layers * model.expert_bytes)
+    return min(fit, model.experts)
+
+
+def _without_room(instance: Instance, slots: int) -> str | None:
+    model, N = instance.models[0], instance.servers
+    if slots * N >= model.experts:
+        return None
+    return (
+        f"expert parallelism: {N} ranks of {slots} slots a layer have no room for the "
+        f"{model.experts} experts of {model.name}"
+    )
 
 
 def placement_of_layers(instance: Instance, cached: BoolArray) -> Placement:
