@@ -200,8 +200,11 @@ def test_what_has_no_room_is_refused(method, random_instance):
     instance = random_instance(1, servers=2, experts=6, capacity=0.34)
     with pytest.raises(InputError, match="2 ranks of 2 slots a layer have no room for the 6 exp"):
         solve(instance, method)
+    roomy = random_instance(1, servers=3, experts=6, capacity=0.34)
     with pytest.raises(InputError, match="option slots: must be from 1 to the 2 that fit, got 3"):
-        solve(instance, method, options={"slots": 3})
+        solve(roomy, method, options={"slots": 3})
+    with pytest.raises(InputError, match="3 ranks of 1 slots a layer have no room for the 6 exp"):
+        solve(roomy, method, options={"slots": 1})
     with pytest.raises(InputError, match="one model, not 2"):
         solve(random_instance(1, models=2), method)
     with pytest.raises(InputError, match="needs servers"):
