@@ -36,7 +36,7 @@ COMMANDS = (
     ("evaluate", "solving", options.evaluate, "value and feasibility of a solution"),
     ("bound", "solving", options.bound, "lower bound on the latency of every placement"),
     ("study", "studies", options.study, "instances x methods x seeds: table, figures, page"),
-    ("replay", "studies", options.replay, "recorded tokens under placements"),
+    ("replay", "studies", options.replay, "recorded tokens under placements and reactive caches"),
     ("describe", "routing", options.describe, "what recorded routing is like: would caching pay"),
     ("draw", "studies", options.draw, "pictures of a placement: a map, and what servers hold"),
     ("suite list", "suites", None, "list the sets"),
