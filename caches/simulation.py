@@ -143,11 +143,11 @@ def simulate(
         top_k=model.top_k,
         servers=instance.servers,
         home=home,
-        near=order.ravel(),
+        near=order.astype(np.int32).ravel(),
         reach=np.take_along_axis(instance.server_latency_s[:, :, 0], order, axis=1).ravel(),
-        base=instance.device_latency_s().ravel(),
-        base_node=np.where(on_device, loop.DEVICE, loop.CLOUD).ravel(),
-        asked=asked.ravel(),
+        device=instance.local_latency_s[:, 0],
+        cloud=instance.cloud_latency_s[:, 0],
+        own=(on_device * np.uint8(loop.ON_DEVICE) + asked * np.uint8(loop.ASKED)).ravel(),
     )
     stream = loop.Stream(
         ids=np.ascontiguousarray(ids).ravel(),
@@ -198,15 +198,18 @@ def _room(instance: Instance, static: BoolArray, groups: int) -> IntArray:
 def _caches(instance: Instance, static: BoolArray, room: IntArray, top_k: int) -> loop.Caches:
     keys = static.size
     first = np.concatenate([[0], np.cumsum(room)])
+    links = np.arange(keys + room.size, dtype=np.int32)
     return loop.Caches(
         groups=room.shape[1],
-        held=np.where(static, loop.STATIC, loop.ABSENT).ravel(),
-        priority=np.zeros(keys),
-        used=np.full(keys, -1, dtype=np.int64),
-        place=np.zeros(keys, dtype=np.int64),
-        heap=np.zeros(int(first[-1]), dtype=np.int64),
+        held=(static * np.uint8(loop.STATIC)).ravel(),
         first=first,
         size=np.zeros(room.size, dtype=np.int64),
+        newer=links,
+        older=links.copy(),
+        priority=np.zeros(keys),
+        used=np.full(keys, -1, dtype=np.int64),
+        place=np.zeros(keys, dtype=np.int32),
+        heap=np.zeros(int(first[-1]), dtype=np.int32),
         level=np.zeros(room.size),
         missing=np.zeros(top_k, dtype=np.bool_),
         gain=np.zeros(top_k),

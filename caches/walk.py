@@ -16,6 +16,9 @@ LRU, LFU, GDS, BELADY, WINDOW = range(5)
 #: What a server has of an item: nothing, in its cache, or in its static part.
 ABSENT, CACHED, STATIC = range(3)
 
+#: What a user has of an item.
+ON_DEVICE, ASKED = 1, 2
+
 #: Who serves an expert.
 DEVICE, HOME, OTHER, CLOUD = range(4)
 NODES = 4
@@ -34,12 +37,11 @@ class World(NamedTuple):
         Each user's home server, -1 without.
     near, reach : [U * N]
         Each user's servers from the fastest on, and their latencies in seconds.
-    base : [U * I]
-        Latency of each item in seconds if no server holds it.
-    base_node : [U * I]
-        Who serves it then: `DEVICE` or `CLOUD`.
-    asked : [U * I]
-        Whether the user asks its home server for it.
+    device, cloud : [U]
+        Latencies of each user's device and of the cloud in seconds.
+    own : [U * I]
+        Sum of `ON_DEVICE`, if the device serves the item as fast as the cloud, and `ASKED`, if the
+        user asks its home server for it.
     """
 
     layers: int
@@ -49,9 +51,9 @@ class World(NamedTuple):
     home: Flat
     near: Flat
     reach: Flat
-    base: Flat
-    base_node: Flat
-    asked: Flat
+    device: Flat
+    cloud: Flat
+    own: Flat
 
 
 class Stream(NamedTuple):
@@ -91,6 +93,11 @@ class Caches(NamedTuple):
         Caches of a server: one, or one a layer.
     held : [N * I]
         `ABSENT`, `CACHED` or `STATIC`.
+    first, size : [N * groups + 1] and [N * groups]
+        Where the room of each cache begins, and how many keys it has.
+    newer, older : [N * I + N * groups]
+        The cached key that was used next, and before; after the newest comes N * I + the cache, and
+        after that the oldest. Of `LRU` only, which needs none of the following.
     priority : [N * I]
         Who has least must go first.
     used : [N * I]
@@ -99,8 +106,6 @@ class Caches(NamedTuple):
         Where a cached key stands in its heap.
     heap : [H]
         Cached keys of each cache, the one that must go first in front.
-    first, size : [N * groups + 1] and [N * groups]
-        Where the heap of each cache begins, and how many keys it has.
     level : [N * groups]
         Priority of the last one that went; of `GDS` only.
     missing, gain : [K]
@@ -110,12 +115,14 @@ class Caches(NamedTuple):
 
     groups: int
     held: Flat
+    first: Flat
+    size: Flat
+    newer: Flat
+    older: Flat
     priority: Flat
     used: Flat
     place: Flat
     heap: Flat
-    first: Flat
-    size: Flat
     level: Flat
     missing: Flat
     gain: Flat
@@ -139,6 +146,40 @@ class Totals(NamedTuple):
     asked: Flat
     hits: Flat
     fetched: Flat
+
+
+@compiled
+def unlink(caches: Caches, key: int) -> None:
+    """Take a key out of the order of use."""
+    caches.newer[caches.older[key]] = caches.newer[key]
+    caches.older[caches.newer[key]] = caches.older[key]
+
+
+@compiled
+def use(caches: Caches, cache: int, key: int) -> int:
+    """Make a key the newest of a cache; returns how many were fetched for that."""
+    room = caches.first[cache + 1] - caches.first[cache]
+    if room == 0:
+        return 0
+    end = len(caches.held) + cache
+    fetched = 0
+    if caches.held[key] == CACHED:
+        unlink(caches, key)
+    else:
+        if caches.size[cache] == room:
+            oldest = caches.newer[end]
+            unlink(caches, oldest)
+            caches.held[oldest] = ABSENT
+        else:
+            caches.size[cache] += 1
+        caches.held[key] = CACHED
+        fetched = 1
+    newest = caches.older[end]
+    caches.newer[newest] = key
+    caches.older[key] = newest
+    caches.newer[key] = end
+    caches.older[end] = key
+    return fetched
 
 
 @compiled
@@ -245,7 +286,9 @@ def nearest(
 ) -> tuple[float, int]:
     """Latency of an item for a user, and who serves it; one server may be left out."""
     items, N = world.layers * world.experts, world.servers
-    seconds, node = world.base[user * items + item], world.base_node[user * items + item]
+    seconds, node = world.cloud[user], CLOUD
+    if world.own[user * items + item] & ON_DEVICE:
+        seconds, node = world.device[user], DEVICE
     for rank in range(user * N, (user + 1) * N):
         reach, server = world.reach[rank], world.near[rank]
         if reach > seconds or (reach == seconds and node == DEVICE):
@@ -256,8 +299,11 @@ def nearest(
 
 
 @compiled
-def touch(caches: Caches, cache: int, key: int, rule: int, following: int, gain: float) -> None:
+def touch(
+    caches: Caches, cache: int, key: int, rule: int, time: int, following: int, gain: float
+) -> None:
     """Note that a key was asked for, held or not."""
+    caches.used[key] = time
     if rule == LFU:
         caches.priority[key] += 1.0
     elif rule == BELADY:
@@ -310,7 +356,7 @@ def walk(rule: int, world: World, stream: Stream, caches: Caches, totals: Totals
                 slowest = max(slowest, seconds)
                 totals.served[user * NODES + node] += counts
                 caches.missing[k] = False
-                if world.asked[user * items + item]:
+                if world.own[user * items + item] & ASKED:
                     totals.asked[user] += counts
                     if caches.held[home * items + item] == ABSENT:
                         caches.missing[k] = True
@@ -323,15 +369,23 @@ def walk(rule: int, world: World, stream: Stream, caches: Caches, totals: Totals
             for k in range(K):
                 item = layer * world.experts + stream.ids[row + k]
                 key = home * items + item
-                if world.asked[user * items + item] and caches.held[key] != STATIC:
-                    caches.used[key] = time + k
-                    if rule == GDS:
-                        seconds, node = nearest(world, caches, user, item, home)
-                        caches.gain[k] = seconds - world.reach[user * world.servers]
-                    following = stream.following[time + k] if rule == BELADY else 0
-                    touch(caches, cache, key, rule, following, caches.gain[k])
+                if not world.own[user * items + item] & ASKED or caches.held[key] == STATIC:
+                    continue
+                if rule == LRU:
+                    # Whatever comes in the second turn, what was there stays.
+                    if not caches.missing[k]:
+                        use(caches, cache, key)
+                    continue
+                if rule == GDS:
+                    seconds, node = nearest(world, caches, user, item, home)
+                    caches.gain[k] = seconds - world.reach[user * world.servers]
+                following = stream.following[time + k] if rule == BELADY else 0
+                touch(caches, cache, key, rule, time + k, following, caches.gain[k])
             for k in range(K):
                 key = home * items + layer * world.experts + stream.ids[row + k]
-                if caches.missing[k] and insert(caches, cache, key, rule, caches.gain[k]):
+                if rule == LRU:
+                    if caches.missing[k] or caches.held[key] == CACHED:
+                        totals.fetched[user] += counts * use(caches, cache, key)
+                elif caches.missing[k] and insert(caches, cache, key, rule, caches.gain[k]):
                     totals.fetched[user] += counts
         totals.latency[arrival] = latency
