@@ -37,6 +37,7 @@ COMMANDS = (
     ("bound", "solving", options.bound, "lower bound on the latency of every placement"),
     ("study", "studies", options.study, "instances x methods x seeds: table, figures, page"),
     ("replay", "studies", options.replay, "recorded tokens under placements and reactive caches"),
+    ("record", "routing", options.record, "run a model on prompts and record its experts"),
     ("describe", "routing", options.describe, "what recorded routing is like: would caching pay"),
     ("draw", "studies", options.draw, "pictures of a placement: a map, and what servers hold"),
     ("suite list", "suites", None, "list the sets"),
