@@ -1,13 +1,13 @@
 """One cache before a slower memory: what is placed in advance against caches that react.
 
-    python benchmarks/one_cache.py TRACE.npz [--layers 24]
+    python benchmarks/one_cache.py TRACE.npz [--layers 24] [--shares 0.1 0.2 ...]
 
 A server (a GPU, say) with room for a share of all experts, one user, everything else in the cloud
 (the memory of the host). A fifth of the sequences is kept out: placements are made from the others,
 which also warm the caches, and all are measured on the fifth, one sequence after the other in
 random order. `waits` is the share of the layers that wait for an expert that the server does not
-hold: whoever waits for one of the K waits. `hits` is the share of the experts that it holds, `fetched` how many a token
-has fetched.
+hold: whoever waits for one of the K waits. `hits` is the share
+of the experts that it holds, `fetched` how many a token has fetched.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trace", type=Path)
     parser.add_argument("--layers", type=int, default=24)
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES)
     arguments = parser.parse_args()
     trace = read_trace(arguments.trace)
     experts = int(trace.expert_ids.max()) + 1
@@ -67,15 +68,13 @@ def main() -> None:
     empty = one_server(train.expert_ids[:, : arguments.layers], experts)
     top_k = trace.expert_ids.shape[2]
     rows = []
-    for share in SHARES:
+    for share in arguments.shares:
         room = np.array([int(share * empty.items)])
         instance = empty.replace(capacity_bytes=room)
         found = {}
         for method in METHODS:
             solution = solve(instance, method)
             found[method] = replay(instance, solution.placement, test)
-            if method == "successive":
-                print(share, "successive:", {k: v for k, v in solution.meta.items() if "cert" in k or "best" in k}, flush=True)
         for name in POLICIES:
             found[name] = replay_policy(instance, find_policy(name), test, train, seed=SEED)
         for name, walked in found.items():

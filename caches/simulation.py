@@ -128,7 +128,8 @@ def simulate(
         if rule == loop.BELADY:
             rows = keys.reshape(-1, model.top_k)
             following = next_use(rows, len(rows)).ravel()
-            _fill(caches, rows, room)
+            if instance.servers:
+                _fill(caches, rows, room)
         else:
             most = int(clock.max(initial=0)) // window + 1
             number = np.where(server >= 0, server * most + clock // window, -1)
@@ -211,7 +212,7 @@ def _caches(instance: Instance, static: BoolArray, room: IntArray, top_k: int) -
         place=np.zeros(keys, dtype=np.int32),
         heap=np.zeros(int(first[-1]), dtype=np.int32),
         level=np.zeros(room.size),
-        missing=np.zeros(top_k, dtype=np.bool_),
+        row=np.zeros(top_k, dtype=np.uint8),
         gain=np.zeros(top_k),
     )
 

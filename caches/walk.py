@@ -19,6 +19,9 @@ ABSENT, CACHED, STATIC = range(3)
 #: What a user has of an item.
 ON_DEVICE, ASKED = 1, 2
 
+#: What an expert is to a cache: not asked for or in the static part, there, not there.
+PASSED, HAD, LACKED = range(3)
+
 #: Who serves an expert.
 DEVICE, HOME, OTHER, CLOUD = range(4)
 NODES = 4
@@ -108,9 +111,9 @@ class Caches(NamedTuple):
         Cached keys of each cache, the one that must go first in front.
     level : [N * groups]
         Priority of the last one that went; of `GDS` only.
-    missing, gain : [K]
-        Of the row at hand: what the home server has to fetch, and what holding it saves, in
-        seconds; the latter of `GDS` only.
+    row, gain : [K]
+        Of the experts at hand: whether the cache `PASSED` them by, `HAD` them or `LACKED` them; and
+        what holding them saves in seconds, of `GDS` only.
     """
 
     groups: int
@@ -124,7 +127,7 @@ class Caches(NamedTuple):
     place: Flat
     heap: Flat
     level: Flat
-    missing: Flat
+    row: Flat
     gain: Flat
 
 
@@ -355,13 +358,14 @@ def walk(rule: int, world: World, stream: Stream, caches: Caches, totals: Totals
                 seconds, node = nearest(world, caches, user, item, -1)
                 slowest = max(slowest, seconds)
                 totals.served[user * NODES + node] += counts
-                caches.missing[k] = False
+                caches.row[k] = PASSED
                 if world.own[user * items + item] & ASKED:
+                    held = caches.held[home * items + item]
                     totals.asked[user] += counts
-                    if caches.held[home * items + item] == ABSENT:
-                        caches.missing[k] = True
-                    else:
+                    if held != ABSENT:
                         totals.hits[user] += counts
+                    if held != STATIC:
+                        caches.row[k] = LACKED if held == ABSENT else HAD
             latency += slowest
             if home < 0 or rule == WINDOW:
                 continue
@@ -369,23 +373,25 @@ def walk(rule: int, world: World, stream: Stream, caches: Caches, totals: Totals
             for k in range(K):
                 item = layer * world.experts + stream.ids[row + k]
                 key = home * items + item
-                if not world.own[user * items + item] & ASKED or caches.held[key] == STATIC:
-                    continue
                 if rule == LRU:
-                    # Whatever comes in the second turn, what was there stays.
-                    if not caches.missing[k]:
+                    # What was there stays, whatever comes in the second turn.
+                    if caches.row[k] == HAD:
                         use(caches, cache, key)
-                    continue
-                if rule == GDS:
-                    seconds, node = nearest(world, caches, user, item, home)
-                    caches.gain[k] = seconds - world.reach[user * world.servers]
-                following = stream.following[time + k] if rule == BELADY else 0
-                touch(caches, cache, key, rule, time + k, following, caches.gain[k])
+                elif caches.row[k] != PASSED:
+                    if rule == GDS:
+                        seconds, node = nearest(world, caches, user, item, home)
+                        caches.gain[k] = seconds - world.reach[user * world.servers]
+                    following = stream.following[time + k] if rule == BELADY else 0
+                    touch(caches, cache, key, rule, time + k, following, caches.gain[k])
             for k in range(K):
                 key = home * items + layer * world.experts + stream.ids[row + k]
                 if rule == LRU:
-                    if caches.missing[k] or caches.held[key] == CACHED:
+                    if caches.row[k] == LACKED or (
+                        caches.row[k] == HAD and caches.held[key] == CACHED
+                    ):
                         totals.fetched[user] += counts * use(caches, cache, key)
-                elif caches.missing[k] and insert(caches, cache, key, rule, caches.gain[k]):
+                elif caches.row[k] == LACKED and insert(
+                    caches, cache, key, rule, caches.gain[k]
+                ):
                     totals.fetched[user] += counts
         totals.latency[arrival] = latency
