@@ -66,7 +66,6 @@ def main() -> None:
     experts = int(trace.expert_ids.max()) + 1
     train, test = (split_trace(trace, TEST_SHARE, SEED, part) for part in ("train", "test"))
     empty = one_server(train.expert_ids[:, : arguments.layers], experts)
-    top_k = trace.expert_ids.shape[2]
     rows = []
     for share in arguments.shares:
         room = np.array([int(share * empty.items)])

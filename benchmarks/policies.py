@@ -2,9 +2,10 @@
 
     python benchmarks/policies.py [TOKENS]
 
-Random routing of 24 layers, top-4 of 32 experts with a taste of each of 10 servers, room for a
-fifth of the experts; by default 20,000 tokens of 40 users. Seconds of the processor, compiled before. Without Numba (`expertcache[numba]`) the same loop runs in Python, on a tenth of
-the tokens.
+Random routing of 24 layers, top-4 of 32 experts, with a taste of each of 10 servers, room for a
+fifth of the experts; by default 20,000 tokens of 40 users. Seconds of the processor, after
+compiling. Without Numba (`expertcache[numba]`) the same loop runs in Python, on a tenth of the
+tokens.
 """
 
 from __future__ import annotations

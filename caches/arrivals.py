@@ -25,9 +25,7 @@ class Arrivals(NamedTuple):
     user: IntArray
 
 
-def arrivals(
-    trace: Trace, user_category: Sequence[str], random: np.random.Generator
-) -> Arrivals:
+def arrivals(trace: Trace, user_category: Sequence[str], random: np.random.Generator) -> Arrivals:
     """All tokens of each user's category, interleaved.
 
     Each user walks the sequences of the category in a random order of its own, token by token. The

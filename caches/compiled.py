@@ -24,7 +24,10 @@ def compiled(function: F) -> F:
     if njit is None:
         return function
     try:
-        return cast(F, njit(cache=True, inline="never" if function.__name__ == "walk" else "always")(function))
+        return cast(
+            F,
+            njit(cache=True, inline="never" if function.__name__ == "walk" else "always")(function),
+        )
     except RuntimeError:
         # No folder to keep it in.
         return cast(F, njit(function))

@@ -16,6 +16,7 @@ from .compiled import COMPILED
 from .next_use import next_use
 from .policies import RULES, Policy
 
+
 @dataclass(frozen=True, eq=False)
 class Walked:
     """What the tokens met, where they were measured.
@@ -121,7 +122,7 @@ def simulate(
     clock, turn = _windows(server, window)
     room = _room(instance, static, model.layers if policy.by_layer else 1)
     caches = _caches(instance, static, room, model.top_k)
-    following = schedule = np.zeros(0, dtype=np.int64)
+    following, schedule = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_)
     if rule in (loop.BELADY, loop.WINDOW):
         reactive = asked & ~static[home] if instance.servers else asked
         keys = _keys(instance, ids, arriving, home, reactive)
@@ -137,7 +138,9 @@ def simulate(
             # With a window begins what the one before it decides.
             turn = np.where(turn >= 0, number - 1, -1)
     order = np.argsort(instance.server_latency_s[:, :, 0], axis=1, kind="stable")
-    on_device = instance.local & (instance.local_latency_s[:, :1] <= instance.cloud_latency_s[:, :1])
+    on_device = instance.local & (
+        instance.local_latency_s[:, :1] <= instance.cloud_latency_s[:, :1]
+    )
     world = loop.World(
         layers=model.layers,
         experts=model.experts,
@@ -193,7 +196,8 @@ def _room(instance: Instance, static: BoolArray, groups: int) -> IntArray:
     slots = instance.capacity_bytes // instance.models[0].expert_bytes - static.sum(axis=1)
     # A layer has no more experts than it has.
     slots = np.clip(slots, 0, instance.items)
-    return slots[:, None] // groups + (np.arange(groups) < slots[:, None] % groups)
+    room: IntArray = slots[:, None] // groups + (np.arange(groups) < slots[:, None] % groups)
+    return room
 
 
 def _caches(instance: Instance, static: BoolArray, room: IntArray, top_k: int) -> loop.Caches:

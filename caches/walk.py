@@ -284,9 +284,7 @@ def refill(caches: Caches, server: int, items: int, schedule: Flat, window: int)
 
 
 @compiled
-def nearest(
-    world: World, caches: Caches, user: int, item: int, without: int
-) -> tuple[float, int]:
+def nearest(world: World, caches: Caches, user: int, item: int, without: int) -> tuple[float, int]:
     """Latency of an item for a user, and who serves it; one server may be left out."""
     items, N = world.layers * world.experts, world.servers
     seconds, node = world.cloud[user], CLOUD
@@ -390,8 +388,6 @@ def walk(rule: int, world: World, stream: Stream, caches: Caches, totals: Totals
                         caches.row[k] == HAD and caches.held[key] == CACHED
                     ):
                         totals.fetched[user] += counts * use(caches, cache, key)
-                elif caches.row[k] == LACKED and insert(
-                    caches, cache, key, rule, caches.gain[k]
-                ):
+                elif caches.row[k] == LACKED and insert(caches, cache, key, rule, caches.gain[k]):
                     totals.fetched[user] += counts
         totals.latency[arrival] = latency

@@ -135,7 +135,9 @@ def record(parser: argparse.ArgumentParser) -> None:
     """Options of `record`."""
     add = parser.add_argument
     add("model", metavar="MODEL", help="folder, or name on the Hugging Face hub")
-    add("--prompts", required=True, metavar="FILE", help="lines of text, or of JSON with categories")
+    add(
+        "--prompts", required=True, metavar="FILE", help="lines of text, or of JSON with categories"
+    )
     add("--tokens", type=int, default=0, metavar="COUNT", help="to generate for each prompt (0)")
     add("--output", required=True, metavar="TRACE.npz")
     add("--sequences", metavar="FILE", help="write the categories of the prompts")

@@ -26,9 +26,7 @@ def import_routing(
     return 0
 
 
-def record(
-    model: str, prompts: str, tokens: int, output: str, sequences: str | None
-) -> int:
+def record(model: str, prompts: str, tokens: int, output: str, sequences: str | None) -> int:
     """Run a model and record its routing; the first signal ends it with the prompts so far."""
     from ..routing.record import record as from_model
 

@@ -27,7 +27,9 @@ def small():
             cloud_latency_s=rng.choice([4.0, 5.0], (U, 1)),
             local_latency_s=rng.choice([0.5, 1.0, 2.5, 6.0], (U, 1)),
             local=rng.random((U, L * E)) < 0.2,
-            requests=Requests(*(np.zeros((0,), dtype=np.int32),) * 3, np.zeros((0, 1)), np.zeros(0)),
+            requests=Requests(
+                *(np.zeros((0,), dtype=np.int32),) * 3, np.zeros((0, 1)), np.zeros(0)
+            ),
         )
         taste = rng.random((1, L, E)) * 2
         ids = (taste + rng.random((tokens, L, E))).argsort(axis=2)[:, :, :K]

@@ -20,12 +20,12 @@ NAMES = [f"{rule}{end}" for rule in RULES for end in ("", "-by-layer")]
 def stated(instance, policy, ids, arriving, measured, window, static):
     """The same as `simulate`, by sets and sorting."""
     (model,) = instance.models
-    L, E, I = model.layers, model.experts, instance.items
+    L, E, items_in_all = model.layers, model.experts, instance.items
     home, asked = home_servers(instance), asked_items(instance)
     groups = L if policy.by_layer else 1
     caches = {}
     for n in range(instance.servers):
-        slots = min(int(instance.capacity_bytes[n] // 10 - static[n].sum()), I)
+        slots = min(int(instance.capacity_bytes[n] // 10 - static[n].sum()), items_in_all)
         for g in range(groups):
             caches[n, g] = (slots // groups + (g < slots % groups), set())
     fixed = [set(np.flatnonzero(row).tolist()) for row in static]
@@ -34,10 +34,10 @@ def stated(instance, policy, ids, arriving, measured, window, static):
     recent = {n: {} for n in range(instance.servers)}
     rows = []
     for a in range(len(arriving.token)):
-        for l in range(L):
+        for layer in range(L):
             user = arriving.user[a]
             n = int(home[user])
-            items = [l * E + int(e) for e in ids[arriving.token[a], l]]
+            items = [layer * E + int(e) for e in ids[arriving.token[a], layer]]
             keys = {i for i in items if n >= 0 and asked[user, i] and i not in fixed[n]}
             rows.append((n, keys))
 
@@ -50,14 +50,14 @@ def stated(instance, policy, ids, arriving, measured, window, static):
 
     if policy.rule == "belady":
         for (n, g), (room, held) in caches.items():
-            first = {i: next_row(n, i, 0) for i in range(I) if group(i) == g}
+            first = {i: next_row(n, i, 0) for i in range(items_in_all) if group(i) == g}
             first = {i: row for i, row in first.items() if row < len(rows)}
             # In the order in which they stand in the row.
             place = {}
             for a in range(len(arriving.token)):
-                for l in range(L):
-                    for k, e in enumerate(ids[arriving.token[a], l]):
-                        place[a * L + l, l * E + int(e)] = k
+                for layer in range(L):
+                    for k, e in enumerate(ids[arriving.token[a], layer]):
+                        place[a * L + layer, layer * E + int(e)] = k
             chosen = sorted(first, key=lambda i: (first[i], place[first[i], i]))[:room]
             held.update(chosen)
             for i in chosen:
@@ -94,15 +94,15 @@ def stated(instance, policy, ids, arriving, measured, window, static):
                     recent[n] = {}
             seen[n] += 1
         total = 0.0
-        for l in range(L):
-            items = [l * E + int(e) for e in ids[token, l]]
+        for layer in range(L):
+            items = [layer * E + int(e) for e in ids[token, layer]]
             found = [nearest(user, item) for item in items]
             total += max(seconds for seconds, _ in found)
             for _, node in found:
                 served[user, node] += counts
             if n < 0:
                 continue
-            cache = n, l if groups > 1 else 0
+            cache = n, layer if groups > 1 else 0
             room, held = caches[cache]
             mine = [i for i in items if asked[user, i]]
             hits += counts * sum(i in held or i in fixed[n] for i in mine)
@@ -116,20 +116,20 @@ def stated(instance, policy, ids, arriving, measured, window, static):
             gain = {}
             for i in mine:
                 key = n, i
-                time = (a * L + l, items.index(i))
+                time = (a * L + layer, items.index(i))
                 count[key] = count.get(key, 0.0) + 1
                 gain[i] = nearest(user, i, n)[0] - instance.server_latency_s[user, n, 0]
                 if policy.rule == "lru" and i in lacked:
                     continue
                 last[key] = time
                 if policy.rule == "belady":
-                    priority[key] = -next_row(n, i, a * L + l + 1)
+                    priority[key] = -next_row(n, i, a * L + layer + 1)
                 elif policy.rule == "lfu":
                     priority[key] = 0.0
                 elif policy.rule == "gds":
                     priority[key] = level[cache] + gain[i]
 
-            def worth(i):
+            def worth(i, n=n):
                 value = count[n, i] if policy.rule == "lfu" else priority.get((n, i), 0.0)
                 return value, last.get((n, i), (-1, -1))
 
@@ -137,7 +137,7 @@ def stated(instance, policy, ids, arriving, measured, window, static):
                 if policy.rule == "lru":
                     if i not in lacked:
                         continue
-                    last[n, i] = (a * L + l, items.index(i))
+                    last[n, i] = (a * L + layer, items.index(i))
                 if room == 0:
                     continue
                 if len(held) == room:
@@ -146,7 +146,7 @@ def stated(instance, policy, ids, arriving, measured, window, static):
                         order = {j: last[n, j] for j in held}
                         for j in held & set(mine):
                             if j not in lacked and items.index(j) > items.index(i):
-                                order[j] = (a * L + l, -1 + 0.01 * items.index(j))
+                                order[j] = (a * L + layer, -1 + 0.01 * items.index(j))
                         leaving = min(held, key=order.__getitem__)
                     else:
                         leaving = min(held, key=worth)
@@ -219,7 +219,7 @@ def test_no_cache_on_demand_hits_more_often_than_belady(small, seed, others):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_least_recently_used_by_layer_is_that_of_the_description(small, seed):
-    instance, ids, _, static = small(seed, servers=1, users=1)
+    instance, ids, _, _ = small(seed, servers=1, users=1)
     (model,) = instance.models
     for size in range(model.top_k, model.experts + 1):
         room = np.array([size * model.layers * 10])

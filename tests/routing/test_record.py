@@ -22,7 +22,8 @@ COMMON = {
 }  # fmt: skip
 LATENT = {
     "q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8,
-    "v_head_dim": 16, "head_dim": 8, "moe_intermediate_size": 16, "n_shared_experts": 1, "first_k_dense_replace": 1,
+    "v_head_dim": 16, "head_dim": 8, "moe_intermediate_size": 16, "n_shared_experts": 1,
+    "first_k_dense_replace": 1,
 }  # fmt: skip
 
 #: Family, its own fields, E, K, layers that route.
@@ -94,7 +95,7 @@ def made(family, folder):
     torch.manual_seed(3)
     model = transformers.AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for parameter in model.parameters():
             # Large enough that routers have opinions.
             if parameter.ndim > 1:
                 parameter.normal_(0, 0.3)
@@ -158,7 +159,7 @@ def model_of(tmp_path_factory):
 
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "phimoe"])
 def test_what_is_recorded_is_what_the_model_computes(family, model_of, tmp_path):
-    folder, model = model_of(family)
+    folder, _ = model_of(family)
     _, experts, top_k, layers = FAMILIES[family]
     texts = ["HELLO_WORLD", "AB", "SOMETHING_ELSE:123"]
     (tmp_path / "p.txt").write_text("\n".join(texts) + "\n")
