@@ -97,7 +97,7 @@ def simulate(
     measured : int
         The first arrival that is measured; those before warm the caches.
     window : int
-        Tokens of a server after which `lfu` halves its counts and `window` refreshes.
+        Tokens of a server after which LFU halves its counts and `window` refreshes.
     static : bool array [N, I], optional
         What the servers hold all the time; by default nothing.
 
