@@ -45,6 +45,7 @@ from .problem.solution import read_solution as read_solution
 from .problem.solution import write_solution as write_solution
 from .routing.import_routing import RoutingSummary as RoutingSummary
 from .routing.import_routing import import_routing as import_routing
+from .routing.record import record as record
 from .solver import bound as bound
 from .solver import find_method as find_method
 from .solver import method_names as method_names

@@ -134,12 +134,28 @@ def replay(parser: argparse.ArgumentParser) -> None:
     """Options of `replay`."""
     add = parser.add_argument
     add("instance", metavar="INSTANCE", help="made by import trace")
-    add("solutions", nargs="+", metavar="SOLUTION")
+    add("solutions", nargs="*", metavar="SOLUTION")
+    add("--policies", metavar="P1,P2", help="caches that react: lru, lfu, gds, belady, window, ...")
+    add("--static-share", type=float, default=0.5, metavar="SHARE", help="for METHOD+POLICY (0.5)")
+    add("--window", type=int, default=1000, metavar="TOKENS", help="of lfu and window (1000)")
+    add("--seed", type=int, default=0, help="order in which users' tokens come, for policies")
     add("--trace", required=True, metavar="TRACE.npz")
     add("--sequences", metavar="FILE")
     add("--part", choices=["train", "test", "all"], default="test", help="(default: test)")
     add("--users", metavar="FILE.csv", help="write a row for each user")
     _add_json(parser)
+
+
+def record(parser: argparse.ArgumentParser) -> None:
+    """Options of `record`."""
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="folder, or name on the Hugging Face hub")
+    add(
+        "--prompts", required=True, metavar="FILE", help="lines of text, or of JSON with categories"
+    )
+    add("--tokens", type=int, default=0, metavar="COUNT", help="to generate for each prompt (0)")
+    add("--output", required=True, metavar="TRACE.npz")
+    add("--sequences", metavar="FILE", help="write the categories of the prompts")
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
