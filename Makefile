@@ -2,6 +2,7 @@
 # make figures: run the sweeps.
 # make suite: prove every instance of the suite small.
 # make test: set up, lint, type check, test.
+# make test-record: the tests that need torch and transformers.
 # make test-oldest: the tests with the oldest versions that pyproject.toml allows.
 
 # The newest Python on the machine that runs: a version manager may name some that do not.
@@ -14,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LINKS := $(addprefix .typing/expertcache/,$(wildcard *.py *.pyi) py.typed $(patsubst %/__init__.py,%,$(wildcard */__init__.py)))
 
-.PHONY: demo figures suite test test-wheel test-oldest lint types clean
+.PHONY: demo figures suite test test-record test-wheel test-oldest lint types clean
 
 demo: $(VENV)/installed
 	$(BIN)/expertcache study benchmarks/studies/small.toml --output demo
@@ -39,6 +40,15 @@ test-wheel:
 	$(VENV)-wheel/bin/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	$(VENV)-wheel/bin/python -m pip install --quiet "$$(ls build/wheel/*.whl)[test]"
 	$(VENV)-wheel/bin/python -m pytest $(TESTS)
+
+# The extra is large: it has an environment of its own.
+test-record: $(VENV)-record/installed
+	$(VENV)-record/bin/python -m pytest tests/routing
+
+$(VENV)-record/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-record
+	$(VENV)-record/bin/python -m pip install --quiet --editable ".[test,record]"
+	touch $@
 
 # uv is the installer that can choose the oldest versions.
 test-oldest: $(VENV)-oldest/installed
@@ -74,4 +84,4 @@ $(VENV)/installed-test: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-wheel $(VENV)-oldest .typing build demo
+	rm -rf $(VENV) $(VENV)-wheel $(VENV)-oldest $(VENV)-record .typing build demo

@@ -1,5 +1,6 @@
 """Every public name and where it lives; `__init__.py` imports each when it is first used."""
 
+from .engines.export_placement import export_placement as export_placement
 from .events import EventFile as EventFile
 from .events import ProgressLine as ProgressLine
 from .events import read_events as read_events
@@ -9,6 +10,8 @@ from .formulations.export import export_model as export_model
 from .formulations.threshold import threshold_model as threshold_model
 from .guarantees import Guarantee as Guarantee
 from .instances.generate import generate as generate
+from .instances.machine import Machine as Machine
+from .instances.machine_trace import import_machine as import_machine
 from .instances.popularity import import_popularity as import_popularity
 from .instances.popularity import read_popularity as read_popularity
 from .instances.records import Record as Record
@@ -42,6 +45,7 @@ from .problem.solution import read_solution as read_solution
 from .problem.solution import write_solution as write_solution
 from .routing.import_routing import RoutingSummary as RoutingSummary
 from .routing.import_routing import import_routing as import_routing
+from .routing.record import record as record
 from .solver import bound as bound
 from .solver import find_method as find_method
 from .solver import method_names as method_names

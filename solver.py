@@ -42,6 +42,8 @@ METHODS = {
     "ascent": "heuristics.ascent",
     "local-search": "heuristics.local_search",
     "decomposition": "decomposition.price_and_round",
+    "expert-parallel": "expert_parallelism.expert_parallel",
+    "eplb": "expert_parallelism.eplb",
     "popularity": "heuristics.popularity",
     "random": "heuristics.random",
     "cloud-only": "heuristics.cloud_only",

@@ -5,8 +5,8 @@ In reading order:
 - `parser`: the list of commands, and `main`, which runs one and turns bad input into one line.
 - `options`: the options of each command; `scenario_options`: those that a scenario declares.
 - `instances`: the commands `generate` and `import`; `suites`: `suite`.
-- `routing`: `import routing` and `describe`.
-- `solving`: `solve`, `bound`, `evaluate`, `export` and `methods`.
+- `routing`: `import routing`, `record` and `describe`.
+- `solving`: `solve`, `bound`, `evaluate` and `methods`; `exporting`: `export`.
 - `studies`: `study`, `replay` and `draw`.
 - `words`: what the words of an option stand for; `output`: printing.
 """

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ..instances.generate import generate as from_scenario
+from ..instances.machine import Machine
+from ..instances.machine_trace import import_machine as from_machine
 from ..instances.popularity import import_popularity as from_counts
 from ..instances.popularity import matching_popularity_model, read_counts
 from ..instances.scenario import Scenario
 from ..instances.sites import import_sites as from_sites
+from ..instances.trace import Trace, matching_model, read_trace
 from ..instances.trace import import_trace as from_trace
-from ..instances.trace import matching_model, read_trace
 from ..instances.trace_split import Part, split_trace
 from ..problem.errors import InputError
 from ..problem.files import check_writable
@@ -49,10 +51,7 @@ def import_trace(
     recorded = read_trace(trace, sequences)
     fields["models"] = [model or matching_model(recorded)]
     scenario = _scenario(fields, set_fields)
-    split = None
-    if test_share is not None:
-        recorded = split_trace(recorded, test_share, seed, part)
-        split = {"test_share": test_share, "seed": seed, "part": part}
+    recorded, split = _part(recorded, test_share, seed, part)
     instance = from_trace(
         recorded,
         scenario,
@@ -66,6 +65,34 @@ def import_trace(
     )
     if sequences and not recorded.has_sequences:
         print(f"note: {trace} has no array 'sequence': all users follow it whole", file=sys.stderr)
+    return _write(instance, output)
+
+
+def import_machine(
+    trace: str,
+    model: str | None,
+    sets: int | None,
+    test_share: float | None,
+    part: Part,
+    name: str | None,
+    seed: int,
+    output: str,
+    set_fields: list[str],
+    **fields: Any,
+) -> int:
+    """Make an instance from a recorded trace on the GPUs of a machine."""
+    check_writable(output, INSTANCE_FILE)
+    machine = Machine().replace(**_given(fields) | pairs(set_fields, "set"))
+    recorded, split = _part(read_trace(trace), test_share, seed, part)
+    instance = from_machine(
+        recorded,
+        machine,
+        model or matching_model(recorded),
+        max_sets=sets,
+        source=Path(trace).name,
+        name=name,
+        split=split,
+    )
     return _write(instance, output)
 
 
@@ -123,8 +150,21 @@ def _scenario(fields: dict[str, Any], set_fields: list[str]) -> Scenario:
     changes = pairs(set_fields, "set")
     if "models" in changes:
         raise InputError("models: use --model")
-    given = {name: value for name, value in fields.items() if value is not None}
-    return Scenario().replace(**(given | changes))
+    return Scenario().replace(**_given(fields) | changes)
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _part(
+    trace: Trace, test_share: float | None, seed: int, part: Part
+) -> tuple[Trace, dict[str, Any] | None]:
+    """Part of a trace, and how it was split."""
+    if test_share is None:
+        return trace, None
+    split = {"test_share": test_share, "seed": seed, "part": part}
+    return split_trace(trace, test_share, seed, part), split
 
 
 def _write(instance: Instance, output: str) -> int:

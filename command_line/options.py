@@ -24,8 +24,7 @@ def import_trace(parser: argparse.ArgumentParser) -> None:
     add("--sequences", metavar="FILE", help="JSON list: the category of each sequence")
     _add_matching_model(parser)
     add("--sets", type=int, metavar="COUNT", help="keep the most frequent sets of each layer only")
-    add("--test-share", type=float, metavar="SHARE", help="of the sequences, kept for a replay")
-    add("--part", choices=["train", "test"], default="train", help="with --test-share")
+    _add_split(parser)
     _add_geography(parser, required=True)
     _add_scenario(parser, _COMMON)
     _add_instance(parser)
@@ -49,6 +48,22 @@ def import_sites(parser: argparse.ArgumentParser) -> None:
     """Options of `import sites`."""
     _add_geography(parser, required=True)
     _add_scenario(parser, _MODELS + _COMMON + _LAW)
+    _add_instance(parser)
+
+
+def import_machine(parser: argparse.ArgumentParser) -> None:
+    """Options of `import machine`."""
+    # Imported late, as in `_add_scenario`.
+    from ..instances.machine import Machine
+    from .scenario_options import add_fields
+
+    add = parser.add_argument
+    add("trace", metavar="TRACE.npz", help="array expert_ids [tokens, layers, K]")
+    _add_matching_model(parser)
+    add("--sets", type=int, metavar="COUNT", help="keep the most frequent sets of each layer only")
+    _add_split(parser)
+    add_fields(parser, ("layers", "precision", "gpus", "nodes", "memory_gib"), Machine)
+    _add_set(parser, "any field of a machine")
     _add_instance(parser)
 
 
@@ -119,12 +134,28 @@ def replay(parser: argparse.ArgumentParser) -> None:
     """Options of `replay`."""
     add = parser.add_argument
     add("instance", metavar="INSTANCE", help="made by import trace")
-    add("solutions", nargs="+", metavar="SOLUTION")
+    add("solutions", nargs="*", metavar="SOLUTION")
+    add("--policies", metavar="P1,P2", help="caches that react: lru, lfu, gds, belady, window, ...")
+    add("--static-share", type=float, default=0.5, metavar="SHARE", help="for METHOD+POLICY (0.5)")
+    add("--window", type=int, default=1000, metavar="TOKENS", help="of lfu and window (1000)")
+    add("--seed", type=int, default=0, help="order in which users' tokens come, for policies")
     add("--trace", required=True, metavar="TRACE.npz")
     add("--sequences", metavar="FILE")
     add("--part", choices=["train", "test", "all"], default="test", help="(default: test)")
     add("--users", metavar="FILE.csv", help="write a row for each user")
     _add_json(parser)
+
+
+def record(parser: argparse.ArgumentParser) -> None:
+    """Options of `record`."""
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="folder, or name on the Hugging Face hub")
+    add(
+        "--prompts", required=True, metavar="FILE", help="lines of text, or of JSON with categories"
+    )
+    add("--tokens", type=int, default=0, metavar="COUNT", help="to generate for each prompt (0)")
+    add("--output", required=True, metavar="TRACE.npz")
+    add("--sequences", metavar="FILE", help="write the categories of the prompts")
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -155,12 +186,23 @@ def suite_check(parser: argparse.ArgumentParser) -> None:
     _add_json(parser)
 
 
-def export(parser: argparse.ArgumentParser) -> None:
-    """Options of `export`."""
+def export_model(parser: argparse.ArgumentParser) -> None:
+    """Options of `export model`."""
     add = parser.add_argument
     add("instance", metavar="INSTANCE")
     add("--format", choices=["lp", "mps"], required=True)
     add("--formulation", choices=["coverage", "threshold", "assignment"], default="coverage")
+    add("--output", required=True, metavar="FILE")
+
+
+def export_placement(parser: argparse.ArgumentParser) -> None:
+    """Options of `export placement`."""
+    add = parser.add_argument
+    add("instance", metavar="INSTANCE")
+    add("solution", metavar="SOLUTION")
+    add("--to", required=True, metavar="ENGINE", help="see docs/routing.md")
+    add("--model", metavar="NAME", help="where the instance has several")
+    add("--dense-layers", type=int, metavar="COUNT", help="before the first MoE layer")
     add("--output", required=True, metavar="FILE")
 
 
@@ -180,6 +222,13 @@ def _add_set(parser: argparse.ArgumentParser, text: str) -> None:
 
 def _add_matching_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="name in the model table; by default the one that fits")
+
+
+def _add_split(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--test-share", type=float, metavar="SHARE", help="of the sequences, kept for a test"
+    )
+    parser.add_argument("--part", choices=["train", "test"], default="train", help="of the split")
 
 
 def _add_geography(parser: argparse.ArgumentParser, *, required: bool) -> None:

@@ -7,7 +7,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn
 
 from ..linear.quiet import reserve_stdout
@@ -22,12 +22,17 @@ DONE, BAD_INPUT, NO_SOLUTION = 0, 2, 3
 _GROUPS = {
     "import": ("make an instance from recorded data", "kinds of data", "KIND"),
     "suite": ("benchmark instance sets", "actions", "ACTION"),
+    "export": ("files for other solvers, and for serving engines", "what", "WHAT"),
 }
+
+#: Word of a group that may be left out.
+_DEFAULTS = {"export": "model"}
 
 #: Each command's words, module, options and summary; its function is called as the words are.
 COMMANDS = (
     ("generate", "instances", options.generate, "make an instance from a scenario and a seed"),
     ("import trace", "instances", options.import_trace, "recorded experts of every token"),
+    ("import machine", "instances", options.import_machine, "the same on the GPUs of a machine"),
     ("import routing", "routing", options.import_routing, "files of serving engines to a trace"),
     ("import popularity", "instances", options.import_popularity, "recorded use of every expert"),
     ("import sites", "instances", options.import_sites, "recorded positions, generated requests"),
@@ -36,13 +41,15 @@ COMMANDS = (
     ("evaluate", "solving", options.evaluate, "value and feasibility of a solution"),
     ("bound", "solving", options.bound, "lower bound on the latency of every placement"),
     ("study", "studies", options.study, "instances x methods x seeds: table, figures, page"),
-    ("replay", "studies", options.replay, "recorded tokens under placements"),
+    ("replay", "studies", options.replay, "recorded tokens under placements and reactive caches"),
+    ("record", "routing", options.record, "run a model on prompts and record its experts"),
     ("describe", "routing", options.describe, "what recorded routing is like: would caching pay"),
     ("draw", "studies", options.draw, "pictures of a placement: a map, and what servers hold"),
     ("suite list", "suites", None, "list the sets"),
     ("suite build", "suites", options.suite_build, "write the instances of a set"),
     ("suite check", "suites", options.suite_check, "a solution beside the best known one"),
-    ("export", "solving", options.export, "write the exact model for other solvers"),
+    ("export model", "exporting", options.export_model, "write the exact model for other solvers"),
+    ("export placement", "exporting", options.export_placement, "a placement for serving engines"),
 )
 
 
@@ -50,12 +57,16 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, and which gets its options when its command is used."""
 
     add_options: Callable[[argparse.ArgumentParser], None] | None = None
+    commands: Collection[str] = ()
+    default_command: str | None = None
 
-    def parse_known_args(self, *arguments: Any, **more: Any) -> Any:
-        """Parse, with the options."""
+    def parse_known_args(self, args: Any = None, namespace: Any = None, **more: Any) -> Any:
+        """Parse, with the options, and with the command that may be left out."""
         if self.add_options is not None:
             self.add_options(self)
-        return super().parse_known_args(*arguments, **more)
+        if self.default_command and args and args[0] not in (*self.commands, "-h", "--help"):
+            args = [self.default_command, *args]
+        return super().parse_known_args(args, namespace, **more)
 
     def error(self, message: str) -> NoReturn:
         """End with one line."""
@@ -152,6 +163,7 @@ def command_parser() -> Parser:
             group_summary, title, metavar = _GROUPS[group]
             made = commands.add_parser(group, help=group_summary)
             parents[group] = made.add_subparsers(title=title, metavar=metavar, required=True)
+            made.commands, made.default_command = parents[group].choices, _DEFAULTS.get(group)
         command = parents[group].add_parser(name, help=summary, description=summary)
         command.set_defaults(command=(module, words))
         command.add_options = add_options

@@ -1,13 +1,15 @@
-"""Commands about recorded routing: `import routing` and `describe`."""
+"""Commands about recorded routing: `import routing`, `record` and `describe`."""
 
 from __future__ import annotations
 
 import dataclasses
+import signal
 from pathlib import Path
 
 from ..instances.trace import read_trace
 from ..problem.files import check_writable
 from ..routing.import_routing import import_routing as from_engines
+from ..watch import Watch, stopped_by_signals
 from .output import print_json, print_text
 
 
@@ -20,6 +22,24 @@ def import_routing(
 ) -> int:
     """Turn files of serving engines into a trace or counts."""
     summary = from_engines(files, output, format=format, layers=layers, top_k=top_k)
+    print_text(f"wrote {output}: {summary}")
+    return 0
+
+
+def record(model: str, prompts: str, tokens: int, output: str, sequences: str | None) -> int:
+    """Run a model and record its routing; the first signal ends it with the prompts so far."""
+    from ..routing.record import record as from_model
+
+    watch = Watch()
+    with stopped_by_signals(watch, (signal.SIGINT, signal.SIGTERM)):
+        summary = from_model(
+            model,
+            prompts,
+            output,
+            sequences=sequences,
+            tokens=tokens,
+            stopped=lambda: watch.stopped,
+        )
     print_text(f"wrote {output}: {summary}")
     return 0
 

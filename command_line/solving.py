@@ -1,4 +1,4 @@
-"""Commands about one instance: `solve`, `bound`, `evaluate` and `export`; `methods`."""
+"""Commands about one instance: `solve`, `bound` and `evaluate`; `methods`."""
 
 from __future__ import annotations
 
@@ -201,15 +201,4 @@ def bound(
         layers = ", ".join(f"{count} {name}" for name, count in pricing.items())
         print_text(f"layers                  {layers}")
     print_text(f"time                    {found.seconds:.3g} s")
-    return 0
-
-
-def export(instance: str, format: str, formulation: str, output: str) -> int:  # noqa: A002
-    """Write the exact model for other solvers."""
-    from ..formulations.export import MODEL_FILE, export_model
-
-    check_writable(output, MODEL_FILE)
-    loaded = read_instance(instance)
-    factor = export_model(loaded, output, format=format, formulation=formulation)  # type: ignore[arg-type]
-    print_text(f"wrote {output}: the objective is {factor:g} times the latency in seconds")
     return 0

@@ -63,25 +63,43 @@ def study(
 def replay(
     instance: str,
     solutions: list[str],
+    policies: str | None,
+    static_share: float,
+    window: int,
+    seed: int,
     trace: str,
     sequences: str | None,
     part: str,
     users: str | None,
     json: bool,
 ) -> int:
-    """Replay recorded tokens under placements."""
+    """Replay recorded tokens under placements and with caches that react."""
+    from ..caches.policies import find_policy
     from ..instances.trace import read_trace
     from ..studies.replay import USERS_FILE, part_of, replay_table
 
+    reactive = [find_policy(name) for name in split(policies or "")]
+    if not solutions and not reactive:
+        raise InputError("replay: at least one solution or one of --policies")
     loaded = read_instance(instance)
     if users is not None:
         check_writable(users, USERS_FILE)
-    recorded = part_of(loaded, read_trace(trace, sequences), part)
+    whole = read_trace(trace, sequences)
     placements = {path: placement_in(path, loaded) for path in solutions}
-    table, each = replay_table(loaded, placements, recorded)
+    table, each = replay_table(
+        loaded,
+        placements,
+        part_of(loaded, whole, part),
+        reactive,
+        part_of(loaded, whole, "train") if part == "test" else None,
+        seed=seed,
+        window=window,
+        static_share=static_share,
+    )
     if users is not None:
         write_bytes(users, each.to_csv(index=False).encode(), USERS_FILE)
-    print_text(table.to_json(orient="records") if json else table.to_string(index=False))
+    text = table.to_json(orient="records") if json else table.to_string(index=False, na_rep="-")
+    print_text(text)
     return 0
 
 

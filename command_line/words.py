@@ -36,7 +36,9 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def placement_in(path: str, instance: Instance, *, feasible: bool = True) -> Placement:
+def placement_in(
+    path: str, instance: Instance, *, feasible: bool = True, own: bool = False
+) -> Placement:
     """Read the placement of a solution file.
 
     Says on stderr where it was made for another instance.
@@ -47,6 +49,8 @@ def placement_in(path: str, instance: Instance, *, feasible: bool = True) -> Pla
     instance : Instance
     feasible : bool
         Refuse a placement that exceeds a capacity.
+    own : bool
+        Refuse a file without a placement, and one that was made for another instance.
 
     Raises
     ------
@@ -61,6 +65,10 @@ def placement_in(path: str, instance: Instance, *, feasible: bool = True) -> Pla
         used = placement.cached(instance) @ instance.item_bytes
     except InputError as error:
         raise InputError(f"{path}: {whose + ': ' if of_another else ''}{error}") from None
+    if own and of_another:
+        raise InputError(f"{path}: {whose}")
+    if own and solution.placement is None:
+        raise InputError(f"{path}: has no placement")
     if of_another:
         print(f"warning: {path}: {whose}", file=sys.stderr)
     over = np.flatnonzero(used > instance.capacity_bytes)

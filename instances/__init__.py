@@ -7,7 +7,9 @@ In reading order:
 - `set_law`: which experts come together; `links`: round trips between positions.
 - `generate`: scenario, law and links together make an instance.
 - `sites`: recorded positions; `trace`: recorded experts of every token, with `trace_split` for
-  training and test; `popularity`: recorded counts of each expert's use.
+  training and test, and `trace_requests` for what users ask; `popularity`: recorded counts of each
+  expert's use.
+- `machine`: GPUs and what stands behind them; `machine_trace`: recorded experts on those.
 - `gadgets`: instances on which a method is as bad as it can be.
 - `recipe`: how an instance is made, small enough to send; `suites`: named sets of recipes.
 - `records`, with `records.csv` and `placements/`: the best known solution of each instance.

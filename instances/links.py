@@ -129,13 +129,10 @@ def _shannon_bps(scenario: Scenario, distance_m: FloatArray, power_dbm: float) -
 def _compute_s(
     cards: tuple[ModelCard, ...], scenario: Scenario, flops: float, bytes_per_s: float
 ) -> FloatArray:
-    """Roofline time of one token in one expert of each model; [M] in seconds."""
-    return np.array(
-        [
-            max(
-                2 * card.params_per_expert / flops,
-                card.expert_bytes(scenario.precision) / bytes_per_s,
-            )
-            for card in cards
-        ]
-    )
+    """Time of one token in one expert of each model; [M] in seconds."""
+    return np.array([expert_s(card, scenario.precision, flops, bytes_per_s) for card in cards])
+
+
+def expert_s(card: ModelCard, precision: str, flops: float, bytes_per_s: float) -> float:
+    """Roofline time of one token in one expert, in seconds."""
+    return max(2 * card.params_per_expert / flops, card.expert_bytes(precision) / bytes_per_s)

@@ -32,6 +32,8 @@ class ModelCard:
         Three matrices (gate, up, down) rather than two.
     params_per_expert : int
         Parameters, biases included; shared experts are not counted, they stay on the device.
+    dense_layers : int
+        Layers without experts before the first MoE layer.
     note, source : str
     """
 
@@ -43,6 +45,7 @@ class ModelCard:
     expert_ffn: int
     gated: bool
     params_per_expert: int
+    dense_layers: int
     note: str
     source: str
 
@@ -64,7 +67,9 @@ class ModelCard:
 def model_table() -> dict[str, ModelCard]:
     """All models by name, in the table's order."""
     text = files(__package__).joinpath("models.csv").read_text(encoding="utf-8")
-    counts = ("layers", "experts", "top_k", "hidden", "expert_ffn", "params_per_expert")
+    counts = (
+        "layers", "experts", "top_k", "hidden", "expert_ffn", "params_per_expert", "dense_layers",
+    )  # fmt: skip
     cards = {}
     for row in csv.DictReader(text.splitlines()):
         numbers = {name: int(row[name]) for name in counts}

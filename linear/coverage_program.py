@@ -93,6 +93,34 @@ def priced_program(terms: Terms, most: IntArray, prices: FloatArray) -> Coverage
     return _with_capacities(cover, np.ones(len(cover.server)), most.astype(np.float64))
 
 
+def slots_program(terms: Terms, slots: int, servers: int) -> CoverageProgram:
+    """Build the model of one layer in which each server has slots, and each expert is on some.
+
+    Parameters
+    ----------
+    terms : Terms
+        Items are the experts of the layer.
+    slots : int
+        Experts that fit on each server.
+    servers : int
+    """
+    pairs = np.ones((servers, terms.items), dtype=np.bool_)
+    cover = _cover(terms, pairs, shared=True, every_pair=True)
+    cover = _with_capacities(cover, np.ones(pairs.size), np.full(servers, float(slots)))
+    linear, columns = cover.linear, np.arange(pairs.size)
+    shape = (terms.items, linear.matrix.shape[1])
+    somewhere = sp.csc_array((np.ones(pairs.size), (cover.item, columns)), shape=shape)
+    return replace(
+        cover,
+        linear=replace(
+            linear,
+            matrix=sp.vstack([linear.matrix, somewhere], format="csc"),
+            row_lower=np.append(linear.row_lower, np.ones(terms.items)),
+            row_upper=np.append(linear.row_upper, np.full(terms.items, np.inf)),
+        ),
+    )
+
+
 def _with_capacities(
     cover: CoverageProgram, weight: FloatArray, room: FloatArray
 ) -> CoverageProgram:
@@ -109,9 +137,11 @@ def _with_capacities(
     return replace(cover, linear=linear)
 
 
-def _cover(terms: Terms, free: BoolArray, *, shared: bool) -> CoverageProgram:
+def _cover(
+    terms: Terms, free: BoolArray, *, shared: bool, every_pair: bool = False
+) -> CoverageProgram:
     """Placement columns, perhaps shared columns, and terms; a row for each expert of a term."""
-    column_of, server, item = _columns(terms, free)
+    column_of, server, item = _columns(free if every_pair else terms.useful() & free)
     X, T = len(server), len(terms)
     members = terms.expert_sets[terms.expert_set]
     term, position = np.nonzero(members < terms.items)
@@ -176,9 +206,9 @@ def _open_terms(terms: Terms, free: BoolArray, fixed: BoolArray) -> Terms:
     )
 
 
-def _columns(terms: Terms, free: BoolArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Numbers of the free pairs that some term can use: table [N, I], servers, items."""
-    server, item = np.nonzero(terms.useful() & free)
-    column_of = np.full(free.shape, -1, dtype=np.int64)
+def _columns(pairs: BoolArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Numbers of the pairs to decide: table [N, I], servers, items."""
+    server, item = np.nonzero(pairs)
+    column_of = np.full(pairs.shape, -1, dtype=np.int64)
     column_of[server, item] = np.arange(len(server))
     return column_of, server, item

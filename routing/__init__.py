@@ -1,4 +1,4 @@
-"""Recorded routing of serving engines: their files in, a trace or counts out.
+"""Recorded routing: files of serving engines, or a model that runs, in; a trace or counts out.
 
 In reading order:
 
@@ -8,6 +8,7 @@ In reading order:
 - One file a format, or a family of formats: `numpy_file` and `vllm`; `sglang`, responses, with
   `responses` for the JSON around both; `sglang_recorder`, files of torch; `moe_trace` and `imatrix`
   of llama.cpp; `json_lines`; `logical_count`.
+- `record`: a model of transformers runs on `prompts`, and `routers` catches its experts.
 - `rows`: rows (token, layer, experts) in the order of the engine become tokens.
 - `cleaning`: what is no routed token is left out and counted.
 - `trace_file`: the trace, written without ever holding it whole.

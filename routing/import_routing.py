@@ -133,7 +133,7 @@ def import_routing(
     found = "counts" if counts else "tokens"
     if found != wanted:
         raise InputError(f"{output}: is for {wanted}, but the files have {found}")
-    return _write_counts(counts, output) if counts else _write_trace(tokens, output)
+    return _write_counts(counts, output) if counts else write_trace(tokens, output)
 
 
 def _write_counts(read: Sequence[tuple[Path, Counts]], output: Path) -> RoutingSummary:
@@ -148,7 +148,14 @@ def _write_counts(read: Sequence[tuple[Path, Counts]], output: Path) -> RoutingS
     return RoutingSummary("counts", layers, 0, experts, dense_layers=empty)
 
 
-def _write_trace(read: Sequence[tuple[Path, Tokens]], output: Path) -> RoutingSummary:
+def write_trace(read: Sequence[tuple[Path, Tokens]], output: Path) -> RoutingSummary:
+    """Clean tokens and write them as a trace.
+
+    Raises
+    ------
+    InputError
+        If tokens are no routing, or the trace cannot be written.
+    """
     cleaner = Cleaner()
     offset = sequences = 0
     told, last, highest = True, -1, -1

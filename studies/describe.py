@@ -7,12 +7,12 @@ from itertools import combinations
 
 import numpy as np
 
+from ..caches.hit_rates import belady_hit_rate, lru_hit_rate, static_hit_rate
 from ..instances.set_law import poisson_weights
 from ..instances.trace import Trace
 from ..problem.arrays import unique_rows
 from ..problem.errors import InputError
 from ..problem.instance import BoolArray, FloatArray, IntArray
-from .caches import belady_hit_rate, lru_hit_rate, static_hit_rate
 
 #: Tokens on which caches are simulated, at most.
 CACHE_TOKENS = 20_000

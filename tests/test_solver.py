@@ -157,6 +157,8 @@ def test_what_nobody_can_change_proves_nothing(far_and_near):
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name not in ("lp", "cloud-only")])
 def test_what_nobody_can_change_hides_nothing(method, far_and_near):
+    if find_method(method).unsupported(far_and_near):
+        pytest.skip("not for this instance")
     solution = solve(far_and_near, method)
     assert solution.saving_s == pytest.approx(0.5)
     assert solution.status == "optimal" or solution.bound_saving_s is None
@@ -224,8 +226,8 @@ def test_an_instance_without_requests_or_servers_is_solved(random_instance):
     for changes in ({"rows": 0}, {"servers": 0}):
         instance = random_instance(1, **changes)
         for method in filter(lambda name: find_method(name).places, METHODS):
-            solution = solve(instance, method)
-            assert solution.saving_s == pytest.approx(0.0)
+            if not find_method(method).unsupported(instance):
+                assert solve(instance, method).saving_s == pytest.approx(0.0)
         assert solve(instance, "milp").status == "optimal"
 
 

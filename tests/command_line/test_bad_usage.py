@@ -69,6 +69,7 @@ COMMANDS = [
     ("evaluate", "{}", "solution.json", "--json"),
     ("bound", "{}", "--json"),
     ("export", "{}", "--format", "lp", "--output", "out.lp"),
+    ("export", "placement", "{}", "solution.json", "--to", "csv", "--output", "out.csv"),
     ("study", "{}", "--methods", "greedy", "--output", "study"),
     ("study", "tiny", "{}", "--methods", "greedy", "--output", "study"),
     ("replay", "{}", "solution.json", "--trace", "trace.npz"),
@@ -90,6 +91,7 @@ def test_every_command_refuses_a_missing_instance(command, refused):
 OUTPUTS = [
     ("solve", "good.json", "--method", "greedy", "--output"),
     ("export", "good.json", "--format", "mps", "--output"),
+    ("import", "machine", "x.npz", "--output"),
     GENERATE[:-1],
     ("import", "popularity", "counts.json", "--model", "mixtral-8x7b", "--output"),
     ("import", "sites", "--sites", "sites.csv", "--points", "sites.csv", "--output"),

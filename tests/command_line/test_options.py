@@ -6,9 +6,11 @@ import inspect
 import pytest
 from expertcache.command_line import scenario_options
 from expertcache.command_line.parser import COMMANDS, Parser, function_of, main
+from expertcache.instances.machine import Machine
 from expertcache.instances.scenario import Scenario
 
 FIELDS = {field.name: field.default for field in dataclasses.fields(Scenario)}
+MACHINE = {field.name: field.default for field in dataclasses.fields(Machine)}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
@@ -21,12 +23,14 @@ def test_a_command_takes_what_the_parser_hands_it(command):
     parameters = inspect.signature(function_of(module, words)).parameters
     named = {name for name, p in parameters.items() if p.kind is not p.VAR_KEYWORD}
     assert named <= parsed
-    assert parsed - named <= (set(FIELDS) if len(named) < len(parameters) else set())
+    fields = MACHINE if words == "import machine" else FIELDS
+    assert parsed - named <= (set(fields) if len(named) < len(parameters) else set())
 
 
-def test_every_field_of_a_scenario_is_described():
-    lines = scenario_options._help_lines()
-    assert set(lines) == set(FIELDS)
+@pytest.mark.parametrize(("kind", "fields"), [(Scenario, FIELDS), (Machine, MACHINE)])
+def test_every_field_is_described(kind, fields):
+    lines = scenario_options._help_lines(kind)
+    assert set(lines) == set(fields)
     assert all(lines.values())
 
 

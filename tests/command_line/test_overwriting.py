@@ -18,10 +18,18 @@ WRITERS = {
     "import trace": (
         "import", "trace", "t.npz", "--model", "mixtral-8x7b", "--layers", "1", *SITES, "--output",
     ),
+    "import machine": (
+        "import", "machine", "t.npz", "--model", "mixtral-8x7b", "--layers", "1", "--output",
+    ),
     "solve": ("solve", "good.json", "--method", "greedy", "--output"),
     "solve --log": ("solve", "good.json", "--method", "greedy", "--log"),
     "export lp": ("export", "good.json", "--format", "lp", "--output"),
     "export mps": ("export", "good.json", "--format", "mps", "--output"),
+    "export model": ("export", "model", "good.json", "--format", "mps", "--output"),
+    "export placement": (
+        "export", "placement", "good.json", "solution.json", "--to", "csv", "--model", "a",
+        "--output",
+    ),
 }  # fmt: skip
 
 

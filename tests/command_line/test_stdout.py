@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from expertcache import write_instance
+from expertcache import read_instance, write_instance
 from expertcache.solver import METHODS, find_method
 
 #: In processes of their own: some libraries print once in a process, past Python.
@@ -31,6 +31,8 @@ def printed(*arguments, status=0):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_solve(method, instance_path):
+    if find_method(method).unsupported(read_instance(instance_path)):
+        pytest.skip("not for this instance")
     places = find_method(method).places
     result = printed(
         "solve", instance_path, "--method", method, "--json", status=0 if places else 3
@@ -79,11 +81,11 @@ def test_nothing_is_printed_in_python(instance_path):
     code = (
         "import sys\n"
         "from expertcache import Limits, bound, read_instance, solve\n"
-        "from expertcache.solver import METHODS\n"
+        "from expertcache.solver import METHODS, find_method\n"
         "if __name__ == '__main__':\n"
         "    instance = read_instance(sys.argv[1])\n"
         "    for method in METHODS:\n"
-        "        solve(instance, method)\n"
+        "        find_method(method).unsupported(instance) or solve(instance, method)\n"
         "    bound(instance, 'decomposition', limits=Limits(threads=2))\n"
         "    print('ours')\n"
     )

@@ -3,6 +3,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from expertcache.caches.arrivals import arrivals
+from expertcache.caches.policies import find_policy
+from expertcache.caches.simulation import simulate
 from expertcache.command_line.parser import main
 from expertcache.instances.scenario import Scenario
 from expertcache.instances.trace import import_trace, read_trace
@@ -123,6 +126,45 @@ def test_against_a_walk_token_by_token(folder, trace):
             assert row[name] == pytest.approx(count / (len(latencies) * LAYERS * K))
 
 
+def test_caches_that_do_not_react_are_a_placement(folder, trace):
+    """The static part alone, walked token by token, gives what `replay` gives."""
+    instance = made(folder, split_trace(trace, 0.3, 4, "train"))
+    test = split_trace(trace, 0.3, 4, "test")
+    placement = solve(instance, "successive").placement
+    used = placement.cached(instance) @ instance.item_bytes
+    full = instance.replace(capacity_bytes=used)
+    want = replay(full, placement, test)
+    arriving = arrivals(test, instance.meta["trace"]["user_category"], np.random.default_rng(0))
+    walked = simulate(
+        full, find_policy("lru"), test.expert_ids, arriving, window=9,
+        static=placement.cached(instance),
+    )  # fmt: skip
+    for user in range(instance.users):
+        mean = walked.latency_s[walked.user == user].mean()
+        assert mean == pytest.approx(want.users["mean_s"][user])
+    assert walked.hits.sum() / walked.asked.sum() == pytest.approx(want.hit_rate)
+    share = walked.served / walked.served.sum(axis=1, keepdims=True)
+    assert share.mean(axis=0) == pytest.approx([want.hit_share[name] for name in NODES])
+    assert walked.fetched_bytes == 0
+
+
+def test_arrivals(trace):
+    names = ["c0", "c1", "c1"]
+    token, user = arrivals(trace, names, np.random.default_rng(0))
+    for number, name in enumerate(names):
+        mine = token[user == number]
+        assert sorted(mine) == np.flatnonzero(trace.category == int(name[1])).tolist()
+        # Whole sequences, one after the other, their tokens in order.
+        sequence = trace.sequence[mine]
+        assert (np.diff(sequence) != 0).sum() == len(set(sequence)) - 1
+        assert all((np.diff(mine)[np.diff(sequence) == 0]) > 0)
+        # Spread over the whole time.
+        assert np.diff(np.flatnonzero(user == number)).max() < 3 * len(user) / len(mine)
+    assert not np.array_equal(token[user == 1], token[user == 2])
+    with pytest.raises(InputError, match="category"):
+        arrivals(trace, ["c9"], np.random.default_rng(0))
+
+
 def test_what_does_not_fit_is_refused(folder, trace, two_servers):
     instance = made(folder, trace)
     with pytest.raises(InputError, match="not made from a trace"):
@@ -152,6 +194,24 @@ def test_on_the_command_line(folder, tmp_path, monkeypatch, capsys):
     assert main([*words, "--part", "train", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row["replayed_s"] == pytest.approx(row["expected_s"], rel=1e-9)
+    both = ["--policies", "lru,belady,window,successive+lfu", "--seed", "3"]
+    assert main([*words, *both, "--json"]) == 0
+    shown = capsys.readouterr().out
+    rows = json.loads(shown)
+    assert [row["placement"] for row in rows[1:]] == both[1].split(",")
+    assert rows[0]["fetched_bytes"] == 0
+    assert rows[0]["seed"] is None
+    assert all(row["seed"] == 3 and row["expected_s"] is None for row in rows[1:])
+    assert rows[2]["hit_rate"] >= rows[1]["hit_rate"]
+    assert rows[1]["warming_tokens"] > rows[2]["warming_tokens"] == 0
+    assert main([*words, *both, "--json"]) == 0
+    assert capsys.readouterr().out == shown
+    del words[2]
+    for wrong in ([], ["--policies", "mru"], ["--policies", "lru", "--window", "0"]):
+        assert main([*words, *wrong]) == 2
+        assert capsys.readouterr().err.startswith("error: ")
+    assert main([*words, "--policies", "lru", "--part", "all"]) == 0
+    words.insert(2, solution)
     # An instance that was not split has no test part.
     assert main([*made_by[:-2], "--output", train]) == 0
     capsys.readouterr()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..problem.instance import FloatArray, IntArray
+from .next_use import next_use
 
 #: Numbers of an intermediate array.
 _BLOCK_NUMBERS = 2**24
@@ -77,8 +78,9 @@ def belady_hit_rate(ids: IntArray, experts: int, sizes: IntArray) -> FloatArray:
     float array [S]
     """
     T, L, _ = ids.shape
-    following = _next_use(ids, experts)
     layer = np.arange(L)[:, None]
+    keys = layer * experts + ids
+    following = next_use(keys.reshape(T, -1), T).reshape(ids.shape)
     need = np.full((L, experts), T)
     held = np.zeros((len(sizes), L, experts), dtype=np.bool_)
     hits = np.zeros(len(sizes), dtype=np.int64)
@@ -97,15 +99,3 @@ def belady_hit_rate(ids: IntArray, experts: int, sizes: IntArray) -> FloatArray:
             more = excess[size, of] > 0
             size, of = size[more], of[more]
     return hits / ids.size
-
-
-def _next_use(ids: IntArray, experts: int) -> IntArray:
-    """Token that needs each expert again; T if none does. [T, L, K]."""
-    T, L, _ = ids.shape
-    following = np.empty(ids.shape, dtype=np.int64)
-    soonest = np.full((L, experts), T)
-    layer = np.arange(L)[:, None]
-    for token in range(T - 1, -1, -1):
-        following[token] = soonest[layer, ids[token]]
-        soonest[layer, ids[token]] = token
-    return following

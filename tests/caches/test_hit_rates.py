@@ -4,8 +4,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from expertcache.studies import caches
-from expertcache.studies.caches import belady_hit_rate, lru_hit_rate, static_hit_rate
+from expertcache.caches import hit_rates
+from expertcache.caches.hit_rates import belady_hit_rate, lru_hit_rate, static_hit_rate
 
 
 def routing(seed, tokens=30, layers=2, top_k=2, experts=5):
@@ -50,7 +50,7 @@ def test_lru(seed, top_k, monkeypatch):
     want = [naive_lru(ids, size) for size in sizes]
     assert lru_hit_rate(ids, 5, sizes) == pytest.approx(want)
     # In parts of one token.
-    monkeypatch.setattr(caches, "_BLOCK_NUMBERS", 1)
+    monkeypatch.setattr(hit_rates, "_BLOCK_NUMBERS", 1)
     assert lru_hit_rate(ids, 5, sizes) == pytest.approx(want)
 
 

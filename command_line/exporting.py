@@ -1,0 +1,49 @@
+"""Commands that write files for others: `export model` and `export placement`."""
+
+from __future__ import annotations
+
+from ..instances.model_table import model_table
+from ..problem.files import check_writable
+from ..problem.instance import Instance
+from ..problem.instance_file import read_instance
+from .output import print_text
+from .words import placement_in
+
+
+def export_model(instance: str, format: str, formulation: str, output: str) -> int:  # noqa: A002
+    """Write the exact model for other solvers."""
+    from ..formulations.export import MODEL_FILE
+    from ..formulations.export import export_model as write_model
+
+    check_writable(output, MODEL_FILE)
+    loaded = read_instance(instance)
+    factor = write_model(loaded, output, format=format, formulation=formulation)  # type: ignore[arg-type]
+    print_text(f"wrote {output}: the objective is {factor:g} times the latency in seconds")
+    return 0
+
+
+def export_placement(
+    instance: str,
+    solution: str,
+    to: str,
+    model: str | None,
+    dense_layers: int | None,
+    output: str,
+) -> int:
+    """Write a placement as a serving engine loads it."""
+    from ..engines.export_placement import export_placement as write_placement
+    from ..engines.targets import find_target
+
+    find_target(to)
+    loaded = read_instance(instance)
+    placement = placement_in(solution, loaded, own=True)
+    dense = _dense_layers(loaded, model) if dense_layers is None else dense_layers
+    usage = write_placement(loaded, placement, output, engine=to, model=model, dense_layers=dense)
+    print_text(f"wrote {output}" + (f": {usage}" if usage else ""))
+    return 0
+
+
+def _dense_layers(instance: Instance, name: str | None) -> int:
+    """Dense layers before the first MoE layer, as the model table knows them."""
+    card = model_table().get(instance.models[0].name if name is None else name)
+    return 0 if card is None else card.dense_layers
