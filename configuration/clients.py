@@ -144,6 +144,6 @@ def _needed(instance: Instance, demand: Demand) -> IntArray:
     user = np.broadcast_to(demand.user[:, None], items.shape)
     held[inside] = instance.local[user[inside], items[inside]]
     # A device with all of a set is slower than some server, and the set is one expert.
-    asked = ~held | (held | ~inside).all(axis=1)[:, None]
+    asked = ~held | np.logical_and.reduce(held | ~inside, axis=1)[:, None]
     least: IntArray = np.where(asked, items, instance.items).min(axis=1, initial=instance.items)
     return least
