@@ -16,6 +16,9 @@ from .instances.records import load_instance as load_instance
 from .instances.records import records as records
 from .instances.scenario import Scenario as Scenario
 from .instances.sites import import_sites as import_sites
+from .instances.suite_file import read_suite as read_suite
+from .instances.suite_folder import build_suite as build_suite
+from .instances.suite_folder import stored_suite as stored_suite
 from .instances.suites import SUITES as SUITES
 from .instances.suites import Suite as Suite
 from .instances.trace import Trace as Trace

@@ -99,7 +99,10 @@ def study(parser: argparse.ArgumentParser) -> None:
     """Options of `study`."""
     add = parser.add_argument
     add(
-        "instances", nargs="*", metavar="INSTANCE", help="suites, instance files, or one study.toml"
+        "instances",
+        nargs="*",
+        metavar="INSTANCE",
+        help="suites, files, folders, quoted patterns; or one study.toml",
     )
     add("--methods", help="names, separated by commas")
     add("--seed", type=int, action="append", metavar="SEED", help="repeatable")
@@ -145,13 +148,13 @@ def draw(parser: argparse.ArgumentParser) -> None:
 
 def suite_build(parser: argparse.ArgumentParser) -> None:
     """Options of `suite build`."""
-    parser.add_argument("name")
+    parser.add_argument("name", metavar="NAME", help="of a suite, or a FILE.toml of one's own")
     parser.add_argument("--output", required=True, metavar="DIR")
 
 
 def suite_check(parser: argparse.ArgumentParser) -> None:
     """Options of `suite check`."""
-    parser.add_argument("solution", metavar="SOLUTION")
+    parser.add_argument("path", metavar="PATH", help="a solution, or the folder of a set")
     _add_json(parser)
 
 

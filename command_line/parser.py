@@ -41,7 +41,12 @@ COMMANDS = (
     ("draw", "studies", options.draw, "pictures of a placement: a map, and what servers hold"),
     ("suite list", "suites", None, "list the sets"),
     ("suite build", "suites", options.suite_build, "write the instances of a set"),
-    ("suite check", "suites", options.suite_check, "a solution beside the best known one"),
+    (
+        "suite check",
+        "suites",
+        options.suite_check,
+        "a solution beside the record, a set by its sums",
+    ),
     ("export", "solving", options.export, "write the exact model for other solvers"),
 )
 
