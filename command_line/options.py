@@ -66,7 +66,7 @@ def solve(parser: argparse.ArgumentParser) -> None:
     """Options of `solve`."""
     add = parser.add_argument
     add("instance", metavar="INSTANCE")
-    add("--method", default="exact", help="see `expertcache methods` (exact)")
+    add("--method", default="exact", help="see `expertcache methods` (exact); or MODULE:NAME")
     _add_limits(parser)
     add("--node-limit", type=int, metavar="COUNT", help="branch-and-bound nodes")
     add("--gap", type=float, default=0.0, help="relative gap to stop at (default: 0)")
@@ -104,7 +104,7 @@ def study(parser: argparse.ArgumentParser) -> None:
         metavar="INSTANCE",
         help="suites, files, folders, quoted patterns; or one study.toml",
     )
-    add("--methods", help="names, separated by commas")
+    add("--methods", help="names or MODULE:NAME, separated by commas")
     add("--seed", type=int, action="append", metavar="SEED", help="repeatable")
     add("--time-limit", type=float, metavar="SECONDS", help="of a cell (60)")
     add("--memory-limit", type=int, metavar="MIB", help="of a cell")

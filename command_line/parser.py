@@ -86,6 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reserve_stdout()
         # A solver does not return to Python for a long time: let Ctrl-C end the process at once.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Methods of one's own are sought here, too; last, for a file here may be called as a library.
+    if "" not in sys.path:
+        sys.path.append("")
     try:
         try:
             return _run(arguments)

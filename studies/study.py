@@ -47,8 +47,8 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def name(self) -> str:
-        """Label, or the method's name."""
-        return self.label or self.method
+        """Label, or what the method calls itself."""
+        return self.label or find_method(self.method).name
 
 
 @dataclass(frozen=True)
