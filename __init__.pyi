@@ -43,6 +43,8 @@ from .problem.solution import Status as Status
 from .problem.solution import StoppedBy as StoppedBy
 from .problem.solution import read_solution as read_solution
 from .problem.solution import write_solution as write_solution
+from .reports.comparison import paired_differences as paired_differences
+from .reports.results_table import read_results as read_results
 from .routing.import_routing import RoutingSummary as RoutingSummary
 from .routing.import_routing import import_routing as import_routing
 from .solver import bound as bound

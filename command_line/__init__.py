@@ -7,6 +7,6 @@ In reading order:
 - `instances`: the commands `generate` and `import`; `suites`: `suite`.
 - `routing`: `import routing` and `describe`.
 - `solving`: `solve`, `bound`, `evaluate`, `export` and `methods`.
-- `studies`: `study`, `replay` and `draw`.
+- `studies`: `study`, `replay` and `draw`; `results`: `table` and `figure`.
 - `words`: what the words of an option stand for; `output`: printing.
 """

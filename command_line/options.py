@@ -118,6 +118,27 @@ def study(parser: argparse.ArgumentParser) -> None:
     add("--output", required=True, metavar="DIR")
 
 
+def table(parser: argparse.ArgumentParser) -> None:
+    """Options of `table`."""
+    add = parser.add_argument
+    add("study", metavar="STUDY", help="a study's folder")
+    _add_choice_of_methods(parser)
+    add("--compare", metavar="METHOD", help="paired differences to it instead of the gap table")
+    formats = ["text", "latex", "markdown", "csv"]
+    add("--format", choices=formats, default="text", help="(default: text)")
+
+
+def figure(parser: argparse.ArgumentParser) -> None:
+    """Options of `figure`."""
+    add = parser.add_argument
+    add("study", metavar="STUDY", help="a study's folder")
+    kinds = ["ratio", "sweep", "profile", "time-profile"]
+    add("--kind", choices=kinds, default="ratio", help="(default: ratio)")
+    _add_choice_of_methods(parser)
+    add("--width", metavar="LENGTH", help="3.4in, 8.6cm, 246pt")
+    add("--output", required=True, metavar="FILE", help=".pdf, .svg or .png")
+
+
 def replay(parser: argparse.ArgumentParser) -> None:
     """Options of `replay`."""
     add = parser.add_argument
@@ -201,6 +222,10 @@ def _add_instance(parser: argparse.ArgumentParser) -> None:
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time-limit", type=float, default=math.inf, metavar="SECONDS")
     parser.add_argument("--threads", type=int, default=1, help="or processes (default: 1)")
+
+
+def _add_choice_of_methods(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--methods", metavar="NAMES", help="these, separated by commas, in order")
 
 
 def _add_log(parser: argparse.ArgumentParser) -> None:

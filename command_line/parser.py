@@ -36,6 +36,8 @@ COMMANDS = (
     ("evaluate", "solving", options.evaluate, "value and feasibility of a solution"),
     ("bound", "solving", options.bound, "lower bound on the latency of every placement"),
     ("study", "studies", options.study, "instances x methods x seeds: table, figures, page"),
+    ("table", "results", options.table, "a study's table for a paper, differences of methods"),
+    ("figure", "results", options.figure, "a study's figure for a paper"),
     ("replay", "studies", options.replay, "recorded tokens under placements"),
     ("describe", "routing", options.describe, "what recorded routing is like: would caching pay"),
     ("draw", "studies", options.draw, "pictures of a placement: a map, and what servers hold"),

@@ -3,9 +3,12 @@
 In reading order:
 
 - `report`: all of a study, from the results.csv in its folder.
-- `table`: the gap table.
+- `results_table`: that file with its types.
+- `table`: the gap table; `comparison`: paired differences between methods; `text_table`: both for a
+  terminal, in LaTeX and in Markdown.
 - `figure`: every cell's ratio, method by method.
 - `sweep_figure`: latency and ratio over one field of the scenario.
+- `profile_figure`: performance profiles.
 - `placement_figure`: a placement as a map, and server by server.
 - `progress_figure`: one run's best placement and bound over time.
 - `trace_page`: what a recorded trace is like, in one HTML file.
