@@ -6,6 +6,7 @@ from .events import read_events as read_events
 from .formulations.assignment import assignment_model as assignment_model
 from .formulations.coverage import coverage_model as coverage_model
 from .formulations.export import export_model as export_model
+from .formulations.import_solution import import_solution as import_solution
 from .formulations.threshold import threshold_model as threshold_model
 from .guarantees import Guarantee as Guarantee
 from .instances.generate import generate as generate

@@ -6,7 +6,7 @@ In reading order:
 - `options`: the options of each command; `scenario_options`: those that a scenario declares.
 - `instances`: the commands `generate` and `import`; `suites`: `suite`.
 - `routing`: `import routing` and `describe`.
-- `solving`: `solve`, `bound`, `evaluate`, `export` and `methods`.
+- `solving`: `solve`, `bound`, `evaluate`, `export`, `import solution` and `methods`.
 - `studies`: `study`, `replay` and `draw`; `results`: `table` and `figure`.
 - `words`: what the words of an option stand for; `output`: printing.
 """

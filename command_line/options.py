@@ -62,6 +62,14 @@ def import_routing(parser: argparse.ArgumentParser) -> None:
     add("--output", required=True, metavar="FILE", help="trace .npz; counts .json")
 
 
+def import_solution(parser: argparse.ArgumentParser) -> None:
+    """Options of `import solution`."""
+    add = parser.add_argument
+    add("instance", metavar="INSTANCE", help="whose exported model was solved")
+    add("file", metavar="FILE.sol", help="of HiGHS, SCIP, Gurobi or CPLEX")
+    add("--output", required=True, metavar="FILE")
+
+
 def solve(parser: argparse.ArgumentParser) -> None:
     """Options of `solve`."""
     add = parser.add_argument

@@ -20,7 +20,7 @@ DONE, BAD_INPUT, NO_SOLUTION = 0, 2, 3
 
 #: Commands that are groups of commands: summary, title and name of the choice.
 _GROUPS = {
-    "import": ("make an instance from recorded data", "kinds of data", "KIND"),
+    "import": ("instances from recorded data, solutions of others", "kinds of data", "KIND"),
     "suite": ("benchmark instance sets", "actions", "ACTION"),
 }
 
@@ -31,6 +31,7 @@ COMMANDS = (
     ("import routing", "routing", options.import_routing, "files of serving engines to a trace"),
     ("import popularity", "instances", options.import_popularity, "recorded use of every expert"),
     ("import sites", "instances", options.import_sites, "recorded positions, generated requests"),
+    ("import solution", "solving", options.import_solution, "a .sol file of another solver"),
     ("solve", "solving", options.solve, "solve an instance"),
     ("methods", "solving", None, "list the methods"),
     ("evaluate", "solving", options.evaluate, "value and feasibility of a solution"),

@@ -1,4 +1,4 @@
-"""Commands about one instance: `solve`, `bound`, `evaluate` and `export`; `methods`."""
+"""Commands about one instance: `solve`, `bound`, `evaluate`, models for others; `methods`."""
 
 from __future__ import annotations
 
@@ -111,6 +111,17 @@ def _certified(
         solution = with_bound(instance, solution, found.bound_saving_s)
     promise = a_priori(solution, Structure(instance), method)
     return msgspec.structs.replace(solution, meta=solution.meta | {"guarantee": promise._asdict()})
+
+
+def import_solution(instance: str, file: str, output: str) -> int:
+    """Read a solution of an exported model that another solver has found."""
+    from ..formulations.import_solution import import_solution as read
+
+    check_writable(output, SOLUTION_FILE)
+    solution = read(read_instance(instance), file)
+    write_solution(solution, output)
+    print_text(solution.summary())
+    return 0
 
 
 def methods() -> int:
