@@ -172,6 +172,12 @@ def draw(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("instance", metavar="INSTANCE")
     parser.add_argument("solution", metavar="SOLUTION")
     parser.add_argument("--log", metavar="FILE", help="of the run: its progress is drawn, too")
+    parser.add_argument(
+        "--format",
+        choices=["svg", "png", "pdf"],
+        action="append",
+        help="repeatable (default: svg and png)",
+    )
     parser.add_argument("--output", required=True, metavar="DIR")
 
 

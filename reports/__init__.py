@@ -9,7 +9,8 @@ In reading order:
 - `figure`: every cell's ratio, method by method.
 - `sweep_figure`: latency and ratio over one field of the scenario.
 - `profile_figure`: performance profiles.
-- `placement_figure`: a placement as a map, and server by server.
+- `placement_figure`: a placement as a map, `map_figure` with `label_places`, and server by server,
+  `grid_figure`.
 - `progress_figure`: one run's best placement and bound over time.
 - `trace_page`: what a recorded trace is like, in one HTML file.
 - `page`: a study's table and figures in one HTML file.

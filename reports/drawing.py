@@ -33,6 +33,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":")
 
+#: Dark is much; safe for the colour-blind and in print.
+SHADES = "cividis_r"
+
 #: Narrower figures, in inches, are for one column of a paper.
 COLUMN_IN = 5.0
 

@@ -52,6 +52,8 @@ def test_draw_on_the_command_line(tmp_path, two_servers, capsys):
     words = ["draw", str(tmp_path / "x.json"), str(tmp_path / "s.json"), "--output"]
     assert main([*words, str(tmp_path / "d")]) == 0
     assert files(tmp_path / "d") == ["placement-grid.png", "placement-grid.svg"]
+    assert main([*words, str(tmp_path / "p"), "--format", "pdf"]) == 0
+    assert files(tmp_path / "p") == ["placement-grid.pdf"]
     assert main([*words, str(tmp_path / "x.json")]) == 2
     assert "error:" in capsys.readouterr().err
 
