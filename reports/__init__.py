@@ -14,5 +14,6 @@ In reading order:
 - `progress_figure`: one run's best placement and bound over time.
 - `trace_page`: what a recorded trace is like, in one HTML file.
 - `page`: a study's table and figures in one HTML file.
+- `notebook`: what notebooks show of instances, placements and solutions.
 - `drawing`: what the figures share.
 """

@@ -17,6 +17,9 @@ from .drawing import SHADES
 from .grid_figure import item_demand
 from .label_places import label_places
 
+#: More users are dots of a picture inside the drawing, which would be large otherwise.
+_MOST_CIRCLES = 2000
+
 #: Size of the servers' numbers and of their halo, in points.
 _LETTER_PT, _HALO_PT = 8.0, 2.5
 
@@ -53,13 +56,15 @@ def map_figure(instance: Instance, placement: Placement | None = None) -> Figure
     saved, held = (None, None) if placement is None else _shares(instance, placement)
     look: Any = {"cmap": SHADES, "norm": Normalize(0, 1), "edgecolors": "black"}
     plain: Any = {"color": "0.8", "edgecolors": "black"}
+    white: Any = plain | {"color": "white"}
     squares = axes.scatter(
         servers[:, 0], servers[:, 1], s=square_pt**2, marker="s", linewidths=1.6, zorder=3,
         **(plain if held is None else {"c": held, **look}),
     )  # fmt: skip
     axes.scatter(
         users[:, 0], users[:, 1], s=circle_pt**2, linewidths=0.5, zorder=4,
-        **({"color": "white", "edgecolors": "black"} if saved is None else {"c": saved, **look}),
+        rasterized=instance.users > _MOST_CIRCLES,
+        **(white if saved is None else {"c": saved, **look}),
     )  # fmt: skip
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.12)
