@@ -45,7 +45,11 @@ from .problem.solution import StoppedBy as StoppedBy
 from .problem.solution import read_solution as read_solution
 from .problem.solution import write_solution as write_solution
 from .reports.comparison import paired_differences as paired_differences
+from .reports.drawing import write_figure as write_figure
+from .reports.map_figure import map_figure as map_figure
 from .reports.results_table import read_results as read_results
+from .reports.study_figure import study_figure as study_figure
+from .reports.study_table import study_table as study_table
 from .routing.import_routing import RoutingSummary as RoutingSummary
 from .routing.import_routing import import_routing as import_routing
 from .solver import bound as bound

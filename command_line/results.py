@@ -11,54 +11,30 @@ from .words import inches, split
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
+    from ..reports.study_figure import Kind
     from ..reports.text_table import Format
 
 
 def table(study: str, methods: str | None, compare: str | None, format: Format) -> int:  # noqa: A002
     """Print a study's gap table, or differences between its methods."""
-    from ..reports.comparison import comparison_table, comparison_title, paired_differences
-    from ..reports.table import gap_numbers, gap_table, gap_title, grouped
-    from ..reports.text_table import WRITERS
+    from ..reports.study_table import study_table
 
-    rows = _rows(study, methods, compare)
-    numbers = gap_numbers(rows) if compare is None else paired_differences(rows, compare)
-    if format == "csv":
-        print_text(numbers.to_csv(index=False).rstrip("\n"))
-    elif compare is None:
-        print_text(WRITERS[format](grouped(gap_table(rows)), gap_title(rows)))
-    else:
-        print_text(WRITERS[format](comparison_table(numbers), comparison_title(compare)))
+    print_text(study_table(_rows(study, methods, compare), format, compare))
     return 0
 
 
-def figure(study: str, kind: str, methods: str | None, width: str | None, output: str) -> int:
+def figure(study: str, kind: Kind, methods: str | None, width: str | None, output: str) -> int:
     """Draw a figure of a study."""
     from ..reports.drawing import PICTURE_FILE, kind_of, write_figure
+    from ..reports.study_figure import study_figure
 
     kind_of(output)
     width_in = None if width is None else inches(width)
     check_writable(output, PICTURE_FILE)
-    write_figure(_drawn(kind, _rows(study, methods), width_in), output)
+    write_figure(study_figure(_rows(study, methods), kind, width_in), output)
     print_text(f"drawn into {output}")
     return 0
-
-
-def _drawn(kind: str, rows: pd.DataFrame, width_in: float | None) -> Figure:
-    from ..reports.figure import ratio_figure
-    from ..reports.profile_figure import profile_figure
-    from ..reports.sweep_figure import sweep_figure
-
-    given = {} if width_in is None else {"width_in": width_in}
-    if kind == "ratio":
-        return ratio_figure(rows, **given)
-    if kind == "sweep":
-        drawn = sweep_figure(rows, **given)
-        if drawn is None:
-            raise InputError("--kind sweep: the study does not sweep one field of its scenarios")
-        return drawn
-    return profile_figure(rows, "time" if kind == "time-profile" else "latency", **given)
 
 
 def _rows(study: str, methods: str | None, compare: str | None = None) -> pd.DataFrame:

@@ -5,10 +5,10 @@ In reading order:
 - `report`: all of a study, from the results.csv in its folder.
 - `results_table`: that file with its types.
 - `table`: the gap table; `comparison`: paired differences between methods; `text_table`: both for a
-  terminal, in LaTeX and in Markdown.
+  terminal, in LaTeX and in Markdown; `study_table`: both by one name.
 - `figure`: every cell's ratio, method by method.
 - `sweep_figure`: latency and ratio over one field of the scenario.
-- `profile_figure`: performance profiles.
+- `profile_figure`: performance profiles; `study_figure`: these three by one name.
 - `placement_figure`: a placement as a map, `map_figure` with `label_places`, and server by server,
   `grid_figure`.
 - `progress_figure`: one run's best placement and bound over time.
