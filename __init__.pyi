@@ -7,6 +7,7 @@ from .events import read_events as read_events
 from .formulations.assignment import assignment_model as assignment_model
 from .formulations.coverage import coverage_model as coverage_model
 from .formulations.export import export_model as export_model
+from .formulations.import_solution import import_solution as import_solution
 from .formulations.threshold import threshold_model as threshold_model
 from .guarantees import Guarantee as Guarantee
 from .instances.generate import generate as generate
@@ -19,6 +20,9 @@ from .instances.records import load_instance as load_instance
 from .instances.records import records as records
 from .instances.scenario import Scenario as Scenario
 from .instances.sites import import_sites as import_sites
+from .instances.suite_file import read_suite as read_suite
+from .instances.suite_folder import build_suite as build_suite
+from .instances.suite_folder import stored_suite as stored_suite
 from .instances.suites import SUITES as SUITES
 from .instances.suites import Suite as Suite
 from .instances.trace import Trace as Trace
@@ -43,6 +47,12 @@ from .problem.solution import Status as Status
 from .problem.solution import StoppedBy as StoppedBy
 from .problem.solution import read_solution as read_solution
 from .problem.solution import write_solution as write_solution
+from .reports.comparison import paired_differences as paired_differences
+from .reports.drawing import write_figure as write_figure
+from .reports.map_figure import map_figure as map_figure
+from .reports.results_table import read_results as read_results
+from .reports.study_figure import study_figure as study_figure
+from .reports.study_table import study_table as study_table
 from .routing.import_routing import RoutingSummary as RoutingSummary
 from .routing.import_routing import import_routing as import_routing
 from .routing.record import record as record

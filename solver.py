@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import msgspec
@@ -60,7 +61,8 @@ def method_names() -> tuple[str, ...]:
 def find_method(name: str) -> Method:
     """Look a method up by its name, one of `method_names`.
 
-    A package adds a method by an entry point of the group `ENTRY_POINTS` that leads to a `Method`.
+    A package adds a method by an entry point of the group `ENTRY_POINTS` that leads to a `Method`;
+    ``package.module:NAME`` leads to one that nobody has registered.
 
     Raises
     ------
@@ -70,21 +72,33 @@ def find_method(name: str) -> Method:
     """
     if name in METHODS:
         method = import_module(f".{METHODS[name]}", __package__).METHOD
-    elif found := tuple(entry_points(group=ENTRY_POINTS, name=name)):
-        try:
-            method = found[0].load()
-        except Exception as error:  # whatever somebody's package does
-            raise InputError(f"method {name}: {found[0].value}: {error}") from None
-        if not isinstance(method, Method):
-            raise InputError(f"method {name}: {found[0].value} is no expertcache.Method")
+        assert isinstance(method, Method)
+        return method
+    if found := tuple(entry_points(group=ENTRY_POINTS, name=name)):
+        method = _loaded(found[0])
         if method.name != name:
             raise InputError(
                 f"method {name}: {found[0].value} calls itself {method.name!r}; entry point and "
                 "method need the same name"
             )
-    else:
-        raise InputError(f"unknown method {name!r}, known: {', '.join(method_names())}")
-    assert isinstance(method, Method)
+        return method
+    if re.fullmatch(r"[\w.]+:[\w.]+", name):
+        return _loaded(EntryPoint(name, name, ENTRY_POINTS))
+    raise InputError(
+        f"unknown method {name!r}, known: {', '.join(method_names())}; package.module:NAME for one "
+        "of your own"
+    )
+
+
+def _loaded(entry: EntryPoint) -> Method:
+    """Method that an entry point leads to."""
+    where = entry.value if entry.value == entry.name else f"{entry.name}: {entry.value}"
+    try:
+        method = entry.load()
+    except Exception as error:  # whatever somebody's package does
+        raise InputError(f"method {where}: {error}") from None
+    if not isinstance(method, Method):
+        raise InputError(f"method {where} is no expertcache.Method")
     return method
 
 
@@ -220,21 +234,22 @@ def with_bound(instance: Instance, solution: Solution, bound_saving_s: float) ->
     return _judged(solution, min(known), limitless_saving_s(instance))
 
 
-def a_priori(solution: Solution, structure: Structure) -> Guarantee:
+def a_priori(solution: Solution, structure: Structure, method: Method | None = None) -> Guarantee:
     """Look up what is proven about a method's solution by its theorem alone.
 
     Parameters
     ----------
     solution : Solution
-        Of a method that `find_method` knows.
     structure : Structure
         Of its instance; may be shared by many solutions.
+    method : Method, optional
+        That made it; by default the one whose name the solution has.
     """
     if solution.status is Status.NONE:
         return no_guarantee("no placement")
     if solution.status is Status.OPTIMAL:
         return Guarantee(1.0, "proved optimal")
-    return find_method(solution.method).guarantee(structure, solution)
+    return (method or find_method(solution.method)).guarantee(structure, solution)
 
 
 class _Run:

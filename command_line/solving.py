@@ -1,4 +1,4 @@
-"""Commands about one instance: `solve`, `bound` and `evaluate`; `methods`."""
+"""Commands about one instance: `solve`, `bound`, `evaluate`, `import solution`; `methods`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import msgspec
 
 from ..events import EventFile, ProgressLine, all_of
 from ..guarantees import Structure
-from ..method import Limits
+from ..method import Limits, Method
 from ..problem.errors import InputError
 from ..problem.evaluate import Evaluation
 from ..problem.evaluate import evaluate as value_of
@@ -80,7 +80,7 @@ def solve(
             callback=callback,
             signals=_SIGNALS,
         )
-    solution = _certified(loaded, solution, bound, limits)
+    solution = _certified(loaded, chosen, solution, bound, limits)
     if output is not None:
         write_solution(solution, output)
     summary = summary_of(loaded)
@@ -101,7 +101,7 @@ def _watching(log: str | None, instance: str, method: str) -> Iterator[Callback]
 
 
 def _certified(
-    instance: Instance, solution: Solution, bound: str | None, limits: Limits
+    instance: Instance, method: Method, solution: Solution, bound: str | None, limits: Limits
 ) -> Solution:
     """Add what is proven in advance, and a bound where one is wanted."""
     # Who interrupts a run wants what there is.
@@ -109,8 +109,19 @@ def _certified(
         found = bound_by(instance, bound, limits=limits, signals=_SIGNALS)
         assert found.bound_saving_s is not None
         solution = with_bound(instance, solution, found.bound_saving_s)
-    promise = a_priori(solution, Structure(instance))
+    promise = a_priori(solution, Structure(instance), method)
     return msgspec.structs.replace(solution, meta=solution.meta | {"guarantee": promise._asdict()})
+
+
+def import_solution(instance: str, file: str, output: str) -> int:
+    """Read a solution of an exported model that another solver has found."""
+    from ..formulations.import_solution import import_solution as read
+
+    check_writable(output, SOLUTION_FILE)
+    solution = read(read_instance(instance), file)
+    write_solution(solution, output)
+    print_text(solution.summary())
+    return 0
 
 
 def methods() -> int:

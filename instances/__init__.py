@@ -11,6 +11,8 @@ In reading order:
   expert's use.
 - `machine`: GPUs and what stands behind them; `machine_trace`: recorded experts on those.
 - `gadgets`: instances on which a method is as bad as it can be.
-- `recipe`: how an instance is made, small enough to send; `suites`: named sets of recipes.
+- `recipe`: how an instance is made, small enough to send; `combinations`: recipes from scenarios,
+  swept values and seeds.
+- `suites`: named sets of recipes; `suite_file`: a set of one's own; `suite_folder`: a set as files.
 - `records`, with `records.csv` and `placements/`: the best known solution of each instance.
 """

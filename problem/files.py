@@ -8,6 +8,7 @@ import gzip
 import os
 import reprlib
 import tempfile
+import tomllib
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from .errors import InputError
 from .file_kind import HEAD_BYTES, FileKind
 from .json_keys import repeated_key
 from .sizes import MAX_FILE_BYTES
-from .validation import explained
+from .validation import convert, explained
 
 T = TypeVar("T")
 
@@ -190,6 +191,21 @@ def decode(path: str | Path, data: bytes, kind: type[T]) -> T:
     if key is not None:
         raise InputError(f"{path}: the key {key!r} is repeated in one object")
     return decoded
+
+
+def decode_toml(path: str | Path, kind: type[T]) -> T:
+    """Read a TOML file into a declared structure.
+
+    Raises
+    ------
+    InputError
+        Naming the file and the field, with the row where there is one.
+    """
+    try:
+        table = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not TOML ({error})") from None
+    return convert(table, kind, str(path))
 
 
 @contextlib.contextmanager

@@ -147,6 +147,12 @@ class Instance:
             f"{self.users} users, {len(self.requests)} requests>"
         )
 
+    def _repr_html_(self) -> str:
+        # Late and upwards: notebooks alone draw, and Matplotlib takes its time.
+        from ..reports.notebook import instance_html
+
+        return instance_html(self)
+
     def __post_init__(self) -> None:
         if not self.models:
             raise InputError("models: at least one")

@@ -127,7 +127,11 @@ class Solution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def summary(self) -> str:
         """Return a few lines for a person."""
-        rows = [
+        return "\n".join(f"{name:<23} {value}" for name, value in self.rows())
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values for a person."""
+        return [
             ("instance", self.instance),
             ("method", self.method),
             ("status", f"{self.status} (stopped by: {self.stopped_by})"),
@@ -141,7 +145,12 @@ class Solution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ("cached experts", str(len(self.placement or ()))),
             ("time", f"{self.seconds:.3g} s"),
         ]
-        return "\n".join(f"{name:<23} {value}" for name, value in rows)
+
+    def _repr_html_(self) -> str:
+        # Late and upwards: notebooks alone draw, and Matplotlib takes its time.
+        from ..reports.notebook import solution_html
+
+        return solution_html(self)
 
     def _gap(self) -> str:
         if self.status is Status.OPTIMAL:

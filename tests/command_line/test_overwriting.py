@@ -77,7 +77,7 @@ def test_an_empty_file_is_no_loss(good_files):
     assert Path("s.json").stat().st_size > 0
 
 
-@pytest.mark.parametrize("name", ["tiny-k3.json", "SHA256SUMS"])
+@pytest.mark.parametrize("name", ["tiny-k3.json", "suite.manifest", "SHA256SUMS"])
 def test_a_suite_is_written_whole_or_not_at_all(name, refused):
     Path("suite").mkdir()
     Path("suite", name).write_text("mine\n")
