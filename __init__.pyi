@@ -9,6 +9,10 @@ from .formulations.export import export_model as export_model
 from .formulations.threshold import threshold_model as threshold_model
 from .guarantees import Guarantee as Guarantee
 from .instances.generate import generate as generate
+from .instances.geography import Geography as Geography
+from .instances.geography import read_geography as read_geography
+from .instances.network import Network as Network
+from .instances.network import import_network as import_network
 from .instances.popularity import import_popularity as import_popularity
 from .instances.popularity import read_popularity as read_popularity
 from .instances.records import Record as Record

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..instances.generate import generate as from_scenario
+from ..instances.geography import Geography, read_geography
+from ..instances.network import import_network as from_network
 from ..instances.popularity import import_popularity as from_counts
 from ..instances.popularity import matching_popularity_model, read_counts
 from ..instances.scenario import Scenario
@@ -18,6 +21,7 @@ from ..problem.errors import InputError
 from ..problem.files import check_writable
 from ..problem.instance import Instance
 from ..problem.instance_file import INSTANCE_FILE, write_instance
+from ..problem.inventory import inventory
 from ..problem.summary import summary_of
 from .output import print_text, print_warnings
 from .words import pairs
@@ -26,7 +30,8 @@ from .words import pairs
 def generate(name: str | None, seed: int, output: str, set_fields: list[str], **fields: Any) -> int:
     """Make an instance from a scenario and a seed."""
     check_writable(output, INSTANCE_FILE)
-    return _write(from_scenario(_scenario(fields, set_fields), seed, name=name), output)
+    scenario = Scenario().replace(**_changes(fields, set_fields))
+    return _write(from_scenario(scenario, seed, name=name), output)
 
 
 def import_trace(
@@ -38,6 +43,7 @@ def import_trace(
     part: Part,
     sites: str,
     points: str,
+    latencies: str | None,
     name: str | None,
     seed: int,
     output: str,
@@ -48,7 +54,9 @@ def import_trace(
     check_writable(output, INSTANCE_FILE)
     recorded = read_trace(trace, sequences)
     fields["models"] = [model or matching_model(recorded)]
-    scenario = _scenario(fields, set_fields)
+    changes = _changes(fields, set_fields)
+    scenario = Scenario().replace(**changes)
+    geography = _geography((sites, points, latencies), seed, scenario, changes)
     split = None
     if test_share is not None:
         recorded = split_trace(recorded, test_share, seed, part)
@@ -56,17 +64,17 @@ def import_trace(
     instance = from_trace(
         recorded,
         scenario,
-        sites,
-        points,
+        geography,
         seed=seed,
         max_sets=sets,
         source=Path(trace).name,
         name=name,
         split=split,
     )
+    notes = _unused(geography.unused)
     if sequences and not recorded.has_sequences:
-        print(f"note: {trace} has no array 'sequence': all users follow it whole", file=sys.stderr)
-    return _write(instance, output)
+        notes.append(f"{trace} has no array 'sequence': all users follow it whole")
+    return _write(instance, output, notes)
 
 
 def import_popularity(
@@ -74,6 +82,7 @@ def import_popularity(
     model: str | None,
     sites: str | None,
     points: str | None,
+    latencies: str | None,
     name: str | None,
     seed: int,
     output: str,
@@ -84,28 +93,34 @@ def import_popularity(
     check_writable(output, INSTANCE_FILE)
     read = [read_counts(path) for path in counts]
     tables = [content.table for content in read]
-    for path, content in zip(counts, read, strict=True):
-        if content.empty_layers:
-            print(
-                f"note: {path}: left out {content.empty_layers} layers without counts",
-                file=sys.stderr,
-            )
     fields["models"] = [model or matching_popularity_model(tables[0])]
+    changes = _changes(fields, set_fields)
+    scenario = Scenario().replace(**changes)
+    geography = None
+    if sites is not None and points is not None:
+        geography = _geography((sites, points, latencies), seed, scenario, changes)
+    elif (sites, points, latencies) != (None, None, None):
+        raise InputError("sites and points: give both or neither, and latencies with them")
     instance = from_counts(
         tables,
         [Path(path).name for path in counts],
-        _scenario(fields, set_fields),
+        scenario,
         seed=seed,
-        sites=sites,
-        points=points,
+        geography=geography,
         name=name,
     )
-    return _write(instance, output)
+    notes = [
+        f"{path}: left out {content.empty_layers} layers without counts"
+        for path, content in zip(counts, read, strict=True)
+        if content.empty_layers
+    ]
+    return _write(instance, output, [*_unused(geography.unused if geography else {}), *notes])
 
 
 def import_sites(
     sites: str,
     points: str,
+    latencies: str | None,
     name: str | None,
     seed: int,
     output: str,
@@ -114,20 +129,51 @@ def import_sites(
 ) -> int:
     """Make an instance with recorded positions and generated requests."""
     check_writable(output, INSTANCE_FILE)
-    scenario = _scenario(fields, set_fields)
-    return _write(from_sites(scenario, sites, points, seed=seed, name=name), output)
+    changes = _changes(fields, set_fields)
+    scenario = Scenario().replace(**changes)
+    geography = _geography((sites, points, latencies), seed, scenario, changes)
+    instance = from_sites(scenario, geography, seed=seed, name=name)
+    return _write(instance, output, _unused(geography.unused))
 
 
-def _scenario(fields: dict[str, Any], set_fields: list[str]) -> Scenario:
-    """Scenario with the fields of the options that were given, and of --set."""
+def import_network(network: str, output: str) -> int:
+    """Make the instance of a network's file."""
+    check_writable(output, INSTANCE_FILE)
+    made = from_network(network)
+    _write(made.instance, output, _unused(made.unused))
+    print_text("\n".join(["", *inventory(made.instance, [str(s) for s in made.sources])]))
+    return 0
+
+
+def _changes(fields: dict[str, Any], set_fields: list[str]) -> dict[str, Any]:
+    """Fields of a scenario that the options give, and --set."""
     changes = pairs(set_fields, "set")
     if "models" in changes:
         raise InputError("models: use --model")
-    given = {name: value for name, value in fields.items() if value is not None}
-    return Scenario().replace(**(given | changes))
+    return {name: value for name, value in fields.items() if value is not None} | changes
 
 
-def _write(instance: Instance, output: str) -> int:
+def _geography(
+    files: tuple[str, str, str | None], seed: int, scenario: Scenario, changes: dict[str, Any]
+) -> Geography:
+    """All that the files have; or as many drawn as the scenario was told to have."""
+    sites, points, latencies = files
+    return read_geography(
+        sites,
+        points,
+        servers=scenario.servers if "servers" in changes else None,
+        users=scenario.users if "users" in changes else None,
+        seed=seed,
+        latencies=latencies,
+    )
+
+
+def _unused(unused: Mapping[str, Sequence[str]]) -> list[str]:
+    """Notes about columns that were not looked at."""
+    return [f"{path}: columns not used: {', '.join(names)}" for path, names in unused.items()]
+
+
+def _write(instance: Instance, output: str, notes: Sequence[str] = ()) -> int:
     write_instance(instance, output)
     print_text(
         f"wrote {output}: {len(instance.models)} models, {instance.items} experts, "
@@ -135,5 +181,7 @@ def _write(instance: Instance, output: str) -> int:
     )
     summary = summary_of(instance)
     print_text("\n".join(summary.lines()))
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     print_warnings(summary)
     return 0

@@ -52,6 +52,12 @@ def import_sites(parser: argparse.ArgumentParser) -> None:
     _add_instance(parser)
 
 
+def import_network(parser: argparse.ArgumentParser) -> None:
+    """Options of `import network`."""
+    parser.add_argument("network", metavar="NETWORK.toml", help="see docs/formats.md")
+    _add_output(parser)
+
+
 def import_routing(parser: argparse.ArgumentParser) -> None:
     """Options of `import routing`."""
     add = parser.add_argument
@@ -59,6 +65,7 @@ def import_routing(parser: argparse.ArgumentParser) -> None:
     add("--format", help="where it cannot be told from the file")
     add("--layers", type=int, metavar="COUNT", help="of the model, for SGLang's responses")
     add("--top-k", type=int, metavar="K", help="experts a layer, for SGLang's responses")
+    add("--model", metavar="NAME", help="where files tell several")
     add("--output", required=True, metavar="FILE", help="trace .npz; counts .json")
 
 
@@ -179,17 +186,25 @@ def _add_set(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def _add_matching_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", help="name in the model table; by default the one that fits")
+    parser.add_argument(
+        "--model", help="name, or path of a config.json; by default the one of the table that fits"
+    )
 
 
 def _add_geography(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    parser.add_argument("--sites", required=required, metavar="SITES.csv")
-    parser.add_argument("--points", required=required, metavar="POINTS.csv")
+    add = parser.add_argument
+    add("--sites", required=required, metavar="SITES.csv", help="servers, all or --servers of them")
+    add("--points", required=required, metavar="POINTS.csv", help="users, all or --users of them")
+    add("--latencies", metavar="FILE.csv", help="measured: user, server, latency_ms or rtt_ms")
 
 
 def _add_instance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="of the instance")
     parser.add_argument("--seed", type=int, default=0)
+    _add_output(parser)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", required=True, metavar="FILE", help="instance file, .json or .json.gz"
     )

@@ -31,6 +31,12 @@ COMMANDS = (
     ("import routing", "routing", options.import_routing, "files of serving engines to a trace"),
     ("import popularity", "instances", options.import_popularity, "recorded use of every expert"),
     ("import sites", "instances", options.import_sites, "recorded positions, generated requests"),
+    (
+        "import network",
+        "instances",
+        options.import_network,
+        "a network: models, sites, logs",
+    ),
     ("solve", "solving", options.solve, "solve an instance"),
     ("methods", "solving", None, "list the methods"),
     ("evaluate", "solving", options.evaluate, "value and feasibility of a solution"),

@@ -14,15 +14,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ..problem.arrays import sums, unique_rows
 from ..problem.errors import InputError
 from ..problem.files import decode, read_bytes
-from ..problem.instance import FloatArray, Instance, IntArray, Requests
+from ..problem.instance import Instance, IntArray
 from ..problem.names import check_name
-from .generate import build_instance, random_stream, scenario_fields
-from .model_table import model_table
+from .generate import build_instance, scenario_fields
+from .geography import Geography, at_geography
+from .model_table import ModelCard, model_table
 from .scenario import Scenario
-from .sites import draw_geography
+from .streams import random_stream
+from .trace_requests import follow
 
 #: Bytes of a trace's arrays, which may be compressed in a file of `MAX_FILE_BYTES`.
 _MAX_TRACE_BYTES = 8 * 2**30
@@ -110,8 +111,7 @@ def read_trace(path: str | Path, sequences: str | Path | None = None) -> Trace:
 def import_trace(
     trace: Trace,
     scenario: Scenario,
-    sites: str | Path,
-    points: str | Path,
+    geography: Geography,
     *,
     seed: int,
     max_sets: int | None = None,
@@ -131,9 +131,9 @@ def import_trace(
     trace : Trace
     scenario : Scenario
         With one model; its `layers` cut the trace to its first layers. Fields about popularity
-        are not used.
-    sites, points : path
-        See `draw_geography`.
+        are not used, and the geography tells how many servers and users there are.
+    geography : Geography
+        See `read_geography`.
     seed : int
     max_sets : int, optional
         Keep only so many sets of each layer, those most frequent over all users. Rates stay as
@@ -147,55 +147,24 @@ def import_trace(
     InputError
         If the trace does not fit the model, or `max_sets` is less than 1.
     """
-    if max_sets is not None and max_sets < 1:
-        raise InputError(f"max_sets: must be >= 1, got {max_sets}")
-    scenario = _fitted(scenario, trace)
-    geography = draw_geography(
-        sites, points, servers=scenario.servers, users=scenario.users, seed=seed
-    )
+    if len(scenario.models) != 1:
+        raise InputError("models: a trace is of one model")
+    layers = fitted_layers(trace, scenario.cards()[0], scenario.layers)
+    scenario = dataclasses.replace(at_geography(scenario, geography), layers=layers)
     rng = random_stream(seed, 3)
-    C = len(trace.categories)
-    user_category = np.resize(rng.permutation(C), scenario.users)
-    parts, covered = [], []
-    layers = scenario.layers or trace.expert_ids.shape[1]
-    for layer in range(layers):
-        rows, share = _layer_rows(trace, layer, user_category, max_sets)
-        parts.append(rows)
-        covered.append(share)
-    user = np.concatenate([part.user for part in parts])
-    order = np.argsort(user, kind="stable")
-    requests = Requests(
-        user=user[order],
-        model=np.zeros(len(user), dtype=np.int32),
-        layer=np.concatenate([part.layer for part in parts])[order],
-        experts=np.concatenate([part.experts for part in parts])[order],
-        rate=np.concatenate([part.rate for part in parts])[order],
-    )
-    model = scenario.models[0]
-    tokens = np.bincount(trace.category, minlength=C)
+    user_category = np.resize(rng.permutation(len(trace.categories)), scenario.users)
+    followed = follow(trace, layers, user_category, max_sets)
+    model = scenario.cards()[0].name
     return build_instance(
         scenario,
-        geography.server_position_m,
-        geography.user_position_m,
-        requests=requests,
+        geography,
+        requests=followed.requests,
         name=name or f"{model}-trace-n{scenario.servers}-u{scenario.users}-s{seed}",
         description=f"Recorded routing of {model} over recorded sites",
-        server_names=geography.server_names,
         meta={
             "generator": "trace",
             "seed": seed,
-            "trace": {
-                "source": source,
-                **({"split": dict(split)} if split else {}),
-                "tokens": len(trace.expert_ids),
-                "user_category": [trace.categories[c] for c in user_category],
-                "user_tokens": tokens[user_category].tolist(),
-                "max_sets": max_sets,
-                "covered_share": {
-                    "mean": float(np.mean(covered)) if covered else 1.0,
-                    "layers": covered,
-                },
-            },
+            "trace": followed.meta(trace, source, split),
             "geography": geography.meta,
             "assumed": "sites and points are drawn at random; users are equally active; link times "
             "and compute follow the scenario; fields of the scenario about popularity are unused",
@@ -257,56 +226,29 @@ def _load(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}: not an .npz file of plain arrays ({error})") from None
 
 
-def _fitted(scenario: Scenario, trace: Trace) -> Scenario:
-    """Return the scenario with the trace's layers, after checking that its model fits."""
-    _, layers, top_k = trace.expert_ids.shape
-    if len(scenario.models) != 1:
-        raise InputError("models: a trace is of one model")
-    card = scenario.cards()[0]
-    if scenario.layers is not None and scenario.layers > layers:
-        raise InputError(f"layers: the trace has {layers}, not {scenario.layers}")
-    if scenario.layers is None and layers > card.layers:
-        raise InputError(f"expert_ids: {layers} layers, but {card.name} has {card.layers}")
+def fitted_layers(trace: Trace, card: ModelCard, layers: int | None) -> int:
+    """Check that a trace is one of a model, and say how many of its layers are wanted.
+
+    Parameters
+    ----------
+    trace : Trace
+    card : ModelCard
+    layers : int, optional
+        The first so many; by default all of the trace.
+
+    Raises
+    ------
+    InputError
+    """
+    _, found, top_k = trace.expert_ids.shape
+    if layers is not None and layers > found:
+        raise InputError(f"layers: the trace has {found}, not {layers}")
+    if layers is None and found > card.layers:
+        raise InputError(f"expert_ids: {found} layers, but {card.name} has {card.layers}")
     if card.top_k != top_k:
         raise InputError(f"expert_ids: {top_k} experts a layer, but {card.name} has {card.top_k}")
     if trace.expert_ids.max() >= card.experts:
         raise InputError(
             f"expert_ids: expert {int(trace.expert_ids.max())}, but {card.name} has {card.experts}"
         )
-    return dataclasses.replace(scenario, layers=scenario.layers or layers)
-
-
-def _layer_rows(
-    trace: Trace, layer: int, user_category: IntArray, max_sets: int | None
-) -> tuple[Requests, float]:
-    """Request rows of one layer, and the share of the users' tokens that they cover."""
-    C = len(trace.categories)
-    # The narrow dtype of the file sorts several times faster.
-    sets, code = unique_rows(np.sort(trace.expert_ids[:, layer], axis=1))
-    key, count = np.unique(trace.category * len(sets) + code, return_counts=True)
-    category, set_number = key // len(sets), key % len(sets)
-    share: FloatArray = count / np.bincount(trace.category, minlength=C)[category]
-    covered = 1.0
-    if max_sets is not None:
-        weight = share * np.bincount(user_category, minlength=C)[category]
-        total = sums(set_number, weight, len(sets))
-        kept = np.zeros(len(sets), dtype=np.bool_)
-        kept[np.argsort(-total, kind="stable")[:max_sets]] = True
-        covered = float(total[kept].sum() / total.sum()) if total.sum() else 1.0
-        keep = kept[set_number]
-        category, set_number, share = category[keep], set_number[keep], share[keep]
-    # Rows are sorted by category: each user takes their category's stretch.
-    first = np.searchsorted(category, user_category, side="left")
-    size = np.searchsorted(category, user_category, side="right") - first
-    user = np.repeat(np.arange(len(user_category)), size)
-    row = np.arange(len(user)) + np.repeat(first - (np.cumsum(size) - size), size)
-    return (
-        Requests(
-            user=user.astype(np.int32),
-            model=np.zeros(len(user), dtype=np.int32),
-            layer=np.full(len(user), layer, dtype=np.int32),
-            experts=sets[set_number[row]].astype(np.int32),
-            rate=share[row] / max(len(user_category), 1),
-        ),
-        covered,
-    )
+    return layers or found

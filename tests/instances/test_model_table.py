@@ -67,7 +67,7 @@ def test_bytes_of_every_precision_are_rounded_up(card):
 def test_a_part_of_a_byte_counts_whole():
     card = model_card("gpt-oss-20b")
     assert card.expert_bytes("mxfp4") == 13_223_790  # 24891840 * 4.25 / 8 without remainder
-    odd = type(card)("odd", 1, 1, 1, 1, 1, False, 3, "", "")
+    odd = type(card)("odd", 1, 1, 1, 1, 1, False, 3, 0, "", "")
     assert odd.expert_bytes("int4") == 2
     assert odd.expert_bytes("mxfp4") == 2
     assert odd.expert_bytes("fp8") == 3
