@@ -3,7 +3,7 @@
 In reading order:
 
 - `scenario`: what a generated instance is made from; `streams`: its random numbers.
-- `model_table`, with `models.csv` and `published.csv`: what the experts of published models cost;
+- `model_table`, with `models.csv` and ``published.csv``: what the experts of published models cost;
   `model_config`: the same from a model's own configuration.
 - `set_law`: which experts come together; `links`: round trips between positions.
 - `geography`: where servers and users stand; `places`: how people write them down, in a table

@@ -14,6 +14,7 @@ import numpy as np
 from ..problem.errors import InputError
 from ..problem.instance import FloatArray, Instance, Requests
 from ..problem.names import printable
+from ..problem.sizes import check_sizes
 from .generate import build_instance, scenario_fields
 from .geography import Geography, Taken, at_geography, take
 from .links import Weights
@@ -71,6 +72,11 @@ def import_network(path: str | Path) -> Network:
     scenario = network_scenario(file)
     try:
         sources = _read_sources(file, path.parent)
+        if isinstance(file.users, Points) and file.users.count is not None:
+            # Before so many are drawn.
+            check_sizes(
+                [card.model(precision) for card, precision in _weights(sources)], file.users.count
+            )
         geography = _geography(file, path.parent, scenario)
         scenario = at_geography(scenario, geography)
         shares = shares_of(file.models)
@@ -89,7 +95,7 @@ def import_network(path: str | Path) -> Network:
             scenario,
             geography,
             requests=_mixed(parts, shares),
-            weights=[Weights(source.card, source.entry.precision) for source in sources],
+            weights=_weights(sources),
             name=printable(path.stem) if file.name is None else file.name,
             description=file.description,
             meta={
@@ -121,6 +127,10 @@ def _read_sources(file: NetworkFile, folder: Path) -> list[Source]:
             raise InputError(f"{where}: {source.card.name!r} is there already: give it a name")
         sources.append(source)
     return sources
+
+
+def _weights(sources: Sequence[Source]) -> list[Weights]:
+    return [Weights(source.card, source.entry.precision) for source in sources]
 
 
 def _geography(file: NetworkFile, folder: Path, scenario: Scenario) -> Geography:

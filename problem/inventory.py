@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .instance import Instance
+from .instance import BoolArray, Instance
 from .quantities import bytes_text
 
 #: Up to so many users are listed; of more it is counted how many servers they reach.
@@ -70,7 +70,7 @@ def _server_rows(instance: Instance) -> list[list[str]]:
 
 
 def _user_rows(instance: Instance) -> list[list[str]]:
-    reach = np.isfinite(instance.server_latency_s).any(axis=2)
+    reach: BoolArray = np.logical_or.reduce(np.isfinite(instance.server_latency_s), axis=2)
     nearest = instance.server_latency_s.min(axis=(1, 2), initial=np.inf)
     if instance.users <= _LISTED:
         rows = [["user", "nearest", "reaches"]]
