@@ -3,7 +3,7 @@
 In reading order:
 
 - `instance`: models, servers, users, latencies and requests; `sizes`: how large it may be.
-- `placement`: which server caches which expert.
+- `placement`: which server caches which expert; `fetch`: how much of it may be new.
 - `evaluate`: latency, saving and feasibility of a placement, apart from every solver.
 - `demand`: requests summed by user and expert set.
 - `terms`: the saving as a sum of weighted terms, which all methods share; `layers`: those of one
