@@ -23,7 +23,7 @@ from ..problem.instance import Instance
 from ..problem.instance_file import INSTANCE_FILE, write_instance
 from ..problem.inventory import inventory
 from ..problem.summary import summary_of
-from .output import print_text, print_warnings
+from .output import print_beside, print_warnings
 from .words import pairs
 
 
@@ -141,7 +141,8 @@ def import_network(network: str, output: str) -> int:
     check_writable(output, INSTANCE_FILE)
     made = from_network(network)
     _write(made.instance, output, _unused(made.unused))
-    print_text("\n".join(["", *inventory(made.instance, [str(s) for s in made.sources])]))
+    lines = inventory(made.instance, [str(source) for source in made.sources])
+    print_beside(output, "\n".join(["", *lines]))
     return 0
 
 
@@ -175,12 +176,13 @@ def _unused(unused: Mapping[str, Sequence[str]]) -> list[str]:
 
 def _write(instance: Instance, output: str, notes: Sequence[str] = ()) -> int:
     write_instance(instance, output)
-    print_text(
+    print_beside(
+        output,
         f"wrote {output}: {len(instance.models)} models, {instance.items} experts, "
-        f"{instance.servers} servers, {instance.users} users, {len(instance.requests)} requests"
+        f"{instance.servers} servers, {instance.users} users, {len(instance.requests)} requests",
     )
     summary = summary_of(instance)
-    print_text("\n".join(summary.lines()))
+    print_beside(output, "\n".join(summary.lines()))
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     print_warnings(summary)

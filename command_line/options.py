@@ -79,9 +79,15 @@ def solve(parser: argparse.ArgumentParser) -> None:
     add("--gap", type=float, default=0.0, help="relative gap to stop at (default: 0)")
     add("--seed", type=int, default=0)
     add("--start", metavar="SOLUTION", help="placement to begin with")
+    add(
+        "--max-fetch",
+        metavar="AMOUNT",
+        help="that a server may get new, not in --start: 50GiB, 5%%",
+    )
     add("--bound", metavar="METHOD", help="and a bound: lp or decomposition")
     add("--option", action="append", default=[], metavar="KEY=VALUE", help="option of the method")
     add("--output", metavar="FILE", help="write the solution")
+    add("--names", action="store_true", help="add meta.placement_names: names, not only numbers")
     _add_log(parser)
     _add_json(parser)
 
@@ -206,7 +212,10 @@ def _add_instance(parser: argparse.ArgumentParser) -> None:
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--output", required=True, metavar="FILE", help="instance file, .json or .json.gz"
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="instance file, .json or .json.gz, - to print",
     )
 
 
