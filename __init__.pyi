@@ -11,8 +11,12 @@ from .formulations.import_solution import import_solution as import_solution
 from .formulations.threshold import threshold_model as threshold_model
 from .guarantees import Guarantee as Guarantee
 from .instances.generate import generate as generate
+from .instances.geography import Geography as Geography
+from .instances.geography import read_geography as read_geography
 from .instances.machine import Machine as Machine
 from .instances.machine_trace import import_machine as import_machine
+from .instances.network import Network as Network
+from .instances.network import import_network as import_network
 from .instances.popularity import import_popularity as import_popularity
 from .instances.popularity import read_popularity as read_popularity
 from .instances.records import Record as Record

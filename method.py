@@ -19,7 +19,7 @@ from .problem.validation import convert
 from .watch import Watch
 
 #: Keyword arguments of a method's function that are not options of its own.
-_COMMON = ("limits", "seed", "start")
+_COMMON = ("limits", "seed", "start", "fetch")
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,8 @@ class Method:
     name, summary : str
     run : callable
         ``run(instance, *, limits, seed, **options) -> Outcome``. Its further keyword arguments are
-        the method's options, with their types and defaults; ``start`` makes it accept a placement.
+        the method's options, with their types and defaults; ``start`` makes it accept a placement,
+        ``fetch`` a `FetchLimit`.
         If ``parameters`` has a frozen dataclass for a default, its fields are options, too.
     unsupported : callable, optional
         Says what is wrong with an instance that the method cannot treat, or None.

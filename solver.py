@@ -18,9 +18,10 @@ from .guarantees import Guarantee, Structure, no_guarantee
 from .method import Limits, Method, Outcome
 from .problem.errors import InputError, UnsupportedError
 from .problem.evaluate import evaluate, latency_empty_s, limitless_saving_s
+from .problem.fetch import FetchLimit
 from .problem.instance import Instance
 from .problem.placement import Placement
-from .problem.sizes import MAX_INT
+from .problem.sizes import MAX_BYTES, MAX_INT
 from .problem.solution import ROUNDING, Solution, Status, StoppedBy, closes, latency_gap
 from .watch import Callback, Watch, stopped_by_signals
 
@@ -110,6 +111,7 @@ def solve(
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     start: Placement | None = None,
+    max_fetch_bytes: int | None = None,
     callback: Callback | None = None,
     signals: Sequence[signal.Signals] = _SIGNALS,
 ) -> Solution:
@@ -126,6 +128,9 @@ def solve(
         The method's own options.
     start : Placement, optional
         Where a method that improves placements begins; must be feasible.
+    max_fetch_bytes : int, optional
+        What each server may fetch at most, of experts that it does not hold in the start. What is
+        best, and bounds and gaps, are then those of the placements within this limit.
     callback : callable, optional
         Called with an `Event` for every better placement or bound; the run ends early when it
         answers True.
@@ -158,8 +163,27 @@ def solve(
         if not evaluate(instance, start).feasible:
             raise InputError("start: the placement exceeds a capacity")
         arguments["start"] = start
-    run = _Run(instance, chosen, limits or Limits(), callback)
+    fetch = None
+    if max_fetch_bytes is not None:
+        fetch = _fetch_limit(instance, chosen, start, max_fetch_bytes)
+        arguments["fetch"] = fetch
+    run = _Run(instance, chosen, limits or Limits(), callback, fetch)
     return run.solution(chosen.run, arguments, dict(options or {}), signals)
+
+
+def _fetch_limit(
+    instance: Instance, method: Method, start: Placement | None, max_bytes: int
+) -> FetchLimit:
+    if start is None:
+        raise InputError("max fetch: needs a start, which says what the servers hold")
+    if not 0 <= max_bytes <= MAX_BYTES:
+        raise InputError(f"max fetch: must be between 0 and {MAX_BYTES} bytes, got {max_bytes}")
+    if "fetch" not in method.parameters():
+        known = [name for name in METHODS if "fetch" in find_method(name).parameters()]
+        raise UnsupportedError(
+            f"{method.name} takes no limit on what is fetched; these do: {', '.join(known)}"
+        )
+    return FetchLimit.after(instance, start, max_bytes)
 
 
 def bound(
@@ -249,6 +273,8 @@ def a_priori(solution: Solution, structure: Structure, method: Method | None = N
         return no_guarantee("no placement")
     if solution.status is Status.OPTIMAL:
         return Guarantee(1.0, "proved optimal")
+    if "max_fetch_bytes" in solution.meta:
+        return no_guarantee("what servers may fetch is limited")
     return (method or find_method(solution.method)).guarantee(structure, solution)
 
 
@@ -256,9 +282,14 @@ class _Run:
     """One run of a method, and what is made of its outcome."""
 
     def __init__(
-        self, instance: Instance, method: Method, limits: Limits, callback: Callback | None
+        self,
+        instance: Instance,
+        method: Method,
+        limits: Limits,
+        callback: Callback | None,
+        fetch: FetchLimit | None = None,
     ) -> None:
-        self._instance, self._method = instance, method
+        self._instance, self._method, self._fetch = instance, method, fetch
         self._empty_s = latency_empty_s(instance)
         self._limitless_s = limitless_saving_s(instance)
         self._watch = Watch(self._empty_s, self._limitless_s, callback)
@@ -294,8 +325,18 @@ class _Run:
         placement = outcome.placement
         meta = {**outcome.meta, "instance_sha256": self._instance.sha256}
         value = None if placement is None else evaluate(self._instance, placement)
+        wrong = None
         if value is not None and not value.feasible:
-            meta["error"] = "the method returned a placement that exceeds a capacity"
+            wrong = "exceeds a capacity"
+        elif placement is not None and self._fetch is not None:
+            cached = placement.cached(self._instance)
+            fetched = self._fetch.fetched_bytes(self._instance, cached)
+            meta["max_fetch_bytes"] = self._fetch.max_bytes
+            meta["fetched_bytes"] = fetched.tolist()
+            if (fetched > self._fetch.max_bytes).any():
+                wrong = "fetches too much"
+        if wrong is not None:
+            meta["error"] = f"the method returned a placement that {wrong}"
             placement = value = None
             stopped_by = StoppedBy.ERROR
         return Solution(

@@ -67,6 +67,12 @@ def import_machine(parser: argparse.ArgumentParser) -> None:
     _add_instance(parser)
 
 
+def import_network(parser: argparse.ArgumentParser) -> None:
+    """Options of `import network`."""
+    parser.add_argument("network", metavar="NETWORK.toml", help="see docs/formats.md")
+    _add_output(parser)
+
+
 def import_routing(parser: argparse.ArgumentParser) -> None:
     """Options of `import routing`."""
     add = parser.add_argument
@@ -74,6 +80,7 @@ def import_routing(parser: argparse.ArgumentParser) -> None:
     add("--format", help="where it cannot be told from the file")
     add("--layers", type=int, metavar="COUNT", help="of the model, for SGLang's responses")
     add("--top-k", type=int, metavar="K", help="experts a layer, for SGLang's responses")
+    add("--model", metavar="NAME", help="where files tell several")
     add("--output", required=True, metavar="FILE", help="trace .npz; counts .json")
 
 
@@ -95,9 +102,15 @@ def solve(parser: argparse.ArgumentParser) -> None:
     add("--gap", type=float, default=0.0, help="relative gap to stop at (default: 0)")
     add("--seed", type=int, default=0)
     add("--start", metavar="SOLUTION", help="placement to begin with")
+    add(
+        "--max-fetch",
+        metavar="AMOUNT",
+        help="that a server may get new, not in --start: 50GiB, 5%%",
+    )
     add("--bound", metavar="METHOD", help="and a bound: lp or decomposition")
     add("--option", action="append", default=[], metavar="KEY=VALUE", help="option of the method")
     add("--output", metavar="FILE", help="write the solution")
+    add("--names", action="store_true", help="add meta.placement_names: names, not only numbers")
     _add_log(parser)
     _add_json(parser)
 
@@ -259,7 +272,9 @@ def _add_set(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def _add_matching_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", help="name in the model table; by default the one that fits")
+    parser.add_argument(
+        "--model", help="name, or path of a config.json; by default the one of the table that fits"
+    )
 
 
 def _add_split(parser: argparse.ArgumentParser) -> None:
@@ -270,15 +285,24 @@ def _add_split(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_geography(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    parser.add_argument("--sites", required=required, metavar="SITES.csv")
-    parser.add_argument("--points", required=required, metavar="POINTS.csv")
+    add = parser.add_argument
+    add("--sites", required=required, metavar="SITES.csv", help="servers, all or --servers of them")
+    add("--points", required=required, metavar="POINTS.csv", help="users, all or --users of them")
+    add("--latencies", metavar="FILE.csv", help="measured: user, server, latency_ms or rtt_ms")
 
 
 def _add_instance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="of the instance")
     parser.add_argument("--seed", type=int, default=0)
+    _add_output(parser)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--output", required=True, metavar="FILE", help="instance file, .json or .json.gz"
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="instance file, .json or .json.gz, - to print",
     )
 
 

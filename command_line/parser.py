@@ -36,6 +36,7 @@ COMMANDS = (
     ("import routing", "routing", options.import_routing, "files of serving engines to a trace"),
     ("import popularity", "instances", options.import_popularity, "recorded use of every expert"),
     ("import sites", "instances", options.import_sites, "recorded positions, generated requests"),
+    ("import network", "instances", options.import_network, "a network: models, sites, logs"),
     ("import solution", "solving", options.import_solution, "a .sol file of another solver"),
     ("solve", "solving", options.solve, "solve an instance"),
     ("methods", "solving", None, "list the methods"),

@@ -17,9 +17,10 @@ from ..method import Limits, Method
 from ..problem.errors import InputError
 from ..problem.evaluate import Evaluation
 from ..problem.evaluate import evaluate as value_of
-from ..problem.files import check_writable
+from ..problem.files import STANDARD, check_writable
 from ..problem.instance import Instance
 from ..problem.instance_file import read_instance
+from ..problem.quantities import bytes_of
 from ..problem.solution import (
     SOLUTION_FILE,
     Solution,
@@ -33,7 +34,7 @@ from ..solver import a_priori, bound_of, find_method, method_names, with_bound
 from ..solver import bound as bound_by
 from ..solver import solve as run
 from ..watch import Callback
-from .output import print_json, print_text, print_warnings
+from .output import print_beside, print_json, print_text, print_warnings
 from .words import pairs, placement_in
 
 #: Signals on which a run hands back what it has.
@@ -49,9 +50,11 @@ def solve(
     threads: int,
     seed: int,
     start: str | None,
+    max_fetch: str | None,
     bound: str | None,
     option: list[str],
     output: str | None,
+    names: bool,
     log: str | None,
     json: bool,
 ) -> int:
@@ -63,12 +66,17 @@ def solve(
     if bound is not None:
         bound_of(find_method(bound))
     limits = Limits(time_limit, node_limit, gap, threads)
+    if json and output == STANDARD:
+        raise InputError("--json prints the solution already: leave --output - out")
     if output is not None:
         check_writable(output, SOLUTION_FILE)
         if log is not None and Path(log).resolve() == Path(output).resolve():
             raise InputError(f"{log}: cannot hold both the solution and the events")
     loaded = read_instance(instance)
     placement = None if start is None else placement_in(start, loaded)
+    max_fetch_bytes = None
+    if max_fetch is not None:
+        max_fetch_bytes = bytes_of(max_fetch, int(loaded.item_bytes.sum()), "--max-fetch")
     with _watching(log, loaded.name, chosen.name) as callback:
         solution = run(
             loaded,
@@ -77,15 +85,21 @@ def solve(
             seed=seed,
             options=options,
             start=placement,
+            max_fetch_bytes=max_fetch_bytes,
             callback=callback,
             signals=_SIGNALS,
         )
     solution = _certified(loaded, chosen, solution, bound, limits)
+    if names:
+        solution = _with_names(loaded, solution)
     if output is not None:
         write_solution(solution, output)
     summary = summary_of(loaded)
     lines = [*summary.lines(), solution.summary()]
-    print_text(solution_bytes(solution).decode().rstrip() if json else "\n".join(lines))
+    if json:
+        print_text(solution_bytes(solution).decode().rstrip())
+    else:
+        print_beside(output, "\n".join(lines))
     print_warnings(summary)
     return 3 if solution.status is Status.NONE else 0
 
@@ -122,6 +136,17 @@ def import_solution(instance: str, file: str, output: str) -> int:
     write_solution(solution, output)
     print_text(solution.summary())
     return 0
+
+
+def _with_names(instance: Instance, solution: Solution) -> Solution:
+    """Add the rows of the placement by the names of servers and models."""
+    rows = solution.to_dict()["placement"]
+    named = [
+        [instance.server_names[server], instance.models[model].name, layer, expert]
+        for server, model, layer, expert in rows
+    ]
+    meta = solution.meta | {"placement_names": named}
+    return msgspec.structs.replace(solution, meta=meta)
 
 
 def methods() -> int:

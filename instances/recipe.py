@@ -13,6 +13,7 @@ from ..problem.instance import Instance
 from ..problem.instance_file import read_instance
 from .gadgets import greedy_gadgets
 from .generate import generate
+from .geography import read_geography
 from .scenario import Scenario
 from .trace import import_trace, matching_model, read_trace
 
@@ -71,11 +72,17 @@ class Recorded(msgspec.Struct, frozen=True, tag="recorded", forbid_unknown_field
             _check_sum(path, self.sha256[name])
         trace = read_trace(self.files["trace"], self.files.get("sequences"))
         scenario = Scenario(models=(matching_model(trace),)).replace(**self.scenario)
+        geography = read_geography(
+            self.files["sites"],
+            self.files["points"],
+            servers=scenario.servers,
+            users=scenario.users,
+            seed=self.seed,
+        )
         return import_trace(
             trace,
             scenario,
-            self.files["sites"],
-            self.files["points"],
+            geography,
             seed=self.seed,
             max_sets=self.max_sets,
             source=Path(self.files["trace"]).name,

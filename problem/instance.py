@@ -326,6 +326,25 @@ class Instance:
 
         return hashlib.sha256(instance_bytes(self)).hexdigest()
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Instance:
+        """Instance of the content of an instance file, checked as `read_instance` does it.
+
+        Raises
+        ------
+        InputError
+            If it breaks the format; the message names the field and the row.
+        """
+        from .instance_file import instance_of
+
+        return instance_of(content)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Content of the instance's file: lists, numbers and texts."""
+        from .instance_file import instance_content
+
+        return instance_content(self)
+
     def replace(self, **changes: Any) -> Instance:
         """Copy with some fields changed, validated again."""
         return dataclasses.replace(self, **changes)

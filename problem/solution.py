@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,12 +12,12 @@ import msgspec
 
 from .errors import InputError
 from .file_kind import json_kind
-from .files import check_header, decode, read_bytes, write_bytes
+from .files import check_header, converted, decode, read_bytes, write_bytes
 from .names import check_name
 from .placement import Placement
 
 FORMAT = "expertcache/solution"
-SOLUTION_FILE = json_kind(FORMAT)
+SOLUTION_FILE = json_kind(FORMAT)._replace(to_stdout=True)
 
 #: A proof holds up to this share of the best saving, and what rounding may add to it as a share of
 #: the saving without any capacities.
@@ -90,6 +91,24 @@ class Solution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seconds: _NonNegative
     placement: Placement | None = None
     meta: dict[str, Any] = {}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Solution:
+        """Solution of the content of a solution file, checked as `read_solution` does it.
+
+        Raises
+        ------
+        InputError
+            If it breaks the format; the message names the field and the row.
+        """
+        return _solution(converted(content, _File, "solution", FORMAT), "solution")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Content of the solution's file: lists, numbers and texts."""
+        rows = [] if self.placement is None else sorted(self.placement.rows.tolist())
+        values = msgspec.structs.asdict(self) | {"placement": rows}
+        content: dict[str, Any] = msgspec.to_builtins({"format": FORMAT, "version": 1} | values)
+        return content
 
     @property
     def instance_sha256(self) -> str | None:
@@ -199,10 +218,7 @@ class _File(Solution, frozen=True, kw_only=True):
 
 def solution_bytes(solution: Solution) -> bytes:
     """Content of the (uncompressed) solution file."""
-    values = msgspec.structs.asdict(solution)
-    rows = [] if solution.placement is None else sorted(solution.placement.rows.tolist())
-    header = {"format": FORMAT, "version": 1}
-    return msgspec.json.encode(header | values | {"placement": rows}) + b"\n"
+    return msgspec.json.encode(solution.to_dict()) + b"\n"
 
 
 def write_solution(solution: Solution, path: str | Path) -> None:
@@ -226,7 +242,10 @@ def read_solution(path: str | Path) -> Solution:
     """
     data = read_bytes(path)
     check_header(path, data, FORMAT)
-    file = decode(path, data, _File)
+    return _solution(decode(path, data, _File), path)
+
+
+def _solution(file: _File, path: str | Path) -> Solution:
     check_name(file.instance, f"{path}: instance")
     check_name(file.method, f"{path}: method")
     if file.status is Status.NONE and file.placement:
