@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Any
 import msgspec
 
 from ..events import EventFile, ProgressLine, all_of
-from ..guarantees import Structure
+from ..guarantees import latency_factor
 from ..method import Limits
 from ..problem.errors import InputError
-from ..problem.evaluate import Evaluation
+from ..problem.evaluate import Evaluation, limitless_saving_s
 from ..problem.evaluate import evaluate as value_of
 from ..problem.files import check_writable
 from ..problem.instance import Instance
@@ -29,9 +30,11 @@ from ..problem.solution import (
     write_solution,
 )
 from ..problem.summary import summary_of
+from ..responses.saving_bound import saving_bound_s
 from ..solver import a_priori, bound_of, find_method, method_names, with_bound
 from ..solver import bound as bound_by
 from ..solver import solve as run
+from ..structure import Structure
 from ..watch import Callback
 from .output import print_json, print_text, print_warnings
 from .words import pairs, placement_in
@@ -103,14 +106,23 @@ def _watching(log: str | None, instance: str, method: str) -> Iterator[Callback]
 def _certified(
     instance: Instance, solution: Solution, bound: str | None, limits: Limits
 ) -> Solution:
-    """Add what is proven in advance, and a bound where one is wanted."""
+    """Add what is proven in advance, and a bound where one is wanted or costs little."""
+    structure = Structure(instance)
     # Who interrupts a run wants what there is.
-    if bound is not None and solution.stopped_by is not StoppedBy.INTERRUPTED:
+    if solution.stopped_by is StoppedBy.INTERRUPTED:
+        pass
+    elif bound is not None:
         found = bound_by(instance, bound, limits=limits, signals=_SIGNALS)
         assert found.bound_saving_s is not None
         solution = with_bound(instance, solution, found.bound_saving_s)
-    promise = a_priori(solution, Structure(instance))
-    return msgspec.structs.replace(solution, meta=solution.meta | {"guarantee": promise._asdict()})
+    elif solution.placement is not None and solution.bound_saving_s is None and structure.single:
+        # Cheap with K = 1, and better than nothing.
+        solution = with_bound(instance, solution, saving_bound_s(instance, solution.placement))
+    promise = a_priori(solution, structure)
+    most_s = min(limitless_saving_s(instance), solution.bound_saving_s or math.inf)
+    factor = latency_factor(promise.ratio, solution.latency_empty_s, most_s)
+    told = promise._asdict() | {"latency_factor": factor if promise.ratio > 0 else None}
+    return msgspec.structs.replace(solution, meta=solution.meta | {"guarantee": told})
 
 
 def methods() -> int:

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from expertcache.guarantees import Structure
 from expertcache.method import Limits
 from expertcache.problem.evaluate import evaluate
 from expertcache.problem.placement import Placement
 from expertcache.solver import METHODS, a_priori, find_method, solve, with_bound
+from expertcache.structure import Structure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,7 +75,7 @@ def test_a_cheaper_curvature_is_still_a_bound(random_instance, monkeypatch):
         instance = random_instance(seed, servers=3, layers=1, local=0.6)
         exact = Structure(instance).curvature
         with monkeypatch.context() as patch:
-            patch.setattr("expertcache.guarantees._TABLE_ENTRIES", 0)
+            patch.setattr("expertcache.structure._TABLE_ENTRIES", 0)
             assert exact <= Structure(instance).curvature <= 1
         between += 0 < exact < 1
     assert between > 0

@@ -1,11 +1,11 @@
 """The suite `tight`: what docs/guarantees.md says about it."""
 
 import pytest
-from expertcache.guarantees import Structure
 from expertcache.instances.gadgets import greedy_gadgets
 from expertcache.instances.suites import find_suite
 from expertcache.problem.errors import InputError
 from expertcache.solver import METHODS, a_priori, find_method, solve
+from expertcache.structure import Structure
 
 
 @pytest.mark.parametrize("copies", [1, 2, 5, 9])
