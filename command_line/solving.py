@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,22 +106,27 @@ def _certified(
     instance: Instance, solution: Solution, bound: str | None, limits: Limits
 ) -> Solution:
     """Add what is proven in advance, and a bound where one is wanted or costs little."""
-    structure = Structure(instance)
     # Who interrupts a run wants what there is.
-    if solution.stopped_by is StoppedBy.INTERRUPTED:
-        pass
-    elif bound is not None:
+    if solution.stopped_by is not StoppedBy.INTERRUPTED:
+        solution = _bounded(instance, solution, bound, limits)
+    promise, factor = a_priori(solution, Structure(instance)), None
+    if promise.ratio > 0:
+        most_s = solution.bound_saving_s
+        most_s = limitless_saving_s(instance) if most_s is None else most_s
+        factor = latency_factor(promise.ratio, solution.latency_empty_s, most_s)
+    told = promise._asdict() | {"latency_factor": factor}
+    return msgspec.structs.replace(solution, meta=solution.meta | {"guarantee": told})
+
+
+def _bounded(instance: Instance, solution: Solution, bound: str | None, limits: Limits) -> Solution:
+    """Add the bound of a method, or with K = 1 that of the placement where there is none."""
+    if bound is not None:
         found = bound_by(instance, bound, limits=limits, signals=_SIGNALS)
         assert found.bound_saving_s is not None
-        solution = with_bound(instance, solution, found.bound_saving_s)
-    elif solution.placement is not None and solution.bound_saving_s is None and structure.single:
-        # Cheap with K = 1, and better than nothing.
-        solution = with_bound(instance, solution, saving_bound_s(instance, solution.placement))
-    promise = a_priori(solution, structure)
-    most_s = min(limitless_saving_s(instance), solution.bound_saving_s or math.inf)
-    factor = latency_factor(promise.ratio, solution.latency_empty_s, most_s)
-    told = promise._asdict() | {"latency_factor": factor if promise.ratio > 0 else None}
-    return msgspec.structs.replace(solution, meta=solution.meta | {"guarantee": told})
+        return with_bound(instance, solution, found.bound_saving_s)
+    if instance.top_k == 1 and solution.placement is not None and solution.bound_saving_s is None:
+        return with_bound(instance, solution, saving_bound_s(instance, solution.placement))
+    return solution
 
 
 def methods() -> int:

@@ -17,7 +17,8 @@ def saving_bound_s(instance: Instance, placement: Placement) -> float:
 
     The saving f is monotone and submodular then, so for the given placement S and any other one O,
     ``f(O) <= f(S and O) <= f(S) + sum_n f(O_n | S)``, and no O_n adds more to S than server n's
-    best response to all of S, its own cache included (Minoux 1978, doi:10.1007/BFb0006528).
+    best response to all of S, its own cache included (Nemhauser, Wolsey, Fisher 1978,
+    doi:10.1007/BF01588971).
 
     Parameters
     ----------
