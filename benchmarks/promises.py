@@ -280,7 +280,7 @@ def attacked(numbers: range) -> Tally:
 
 def of_layers(limit: float, only: list[str]) -> None:
     """What is promised where there are many layers."""
-    print("| instance | layers | servers | promise | as the master rounded down | certified |")
+    print("| instance | layers | servers | promise | by the master | certified |")
     print("|---|---|---|---|---|---|")
     told = []
     for suite in SUITES.values():
