@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
-from .guarantees import Guarantee, Structure, no_guarantee
+from .guarantees import Guarantee, no_guarantee
 from .problem.errors import InputError
 from .problem.instance import Instance
 from .problem.placement import Placement
 from .problem.sizes import MAX_INT
 from .problem.solution import Solution, StoppedBy
 from .problem.validation import convert
+from .structure import Structure
 from .watch import Watch
 
 #: Keyword arguments of a method's function that are not options of its own.

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from .guarantees import Guarantee, Structure, no_guarantee
+from .guarantees import Guarantee, no_guarantee
 from .method import Limits, Method, Outcome
 from .problem.errors import InputError, UnsupportedError
 from .problem.evaluate import evaluate, latency_empty_s, limitless_saving_s
@@ -23,6 +23,7 @@ from .problem.instance import Instance
 from .problem.placement import Placement
 from .problem.sizes import MAX_BYTES, MAX_INT
 from .problem.solution import ROUNDING, Solution, Status, StoppedBy, closes, latency_gap
+from .structure import Structure
 from .watch import Callback, Watch, stopped_by_signals
 
 #: Signals on which a run hands back what it has.

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from ..events import EventFile, ProgressLine, all_of
-from ..guarantees import Structure
+from ..guarantees import latency_factor
 from ..method import Limits, Method
 from ..problem.errors import InputError
-from ..problem.evaluate import Evaluation
+from ..problem.evaluate import Evaluation, limitless_saving_s
 from ..problem.evaluate import evaluate as value_of
 from ..problem.files import STANDARD, check_writable
 from ..problem.instance import Instance
@@ -30,9 +30,11 @@ from ..problem.solution import (
     write_solution,
 )
 from ..problem.summary import summary_of
+from ..responses.saving_bound import saving_bound_s
 from ..solver import a_priori, bound_of, find_method, method_names, with_bound
 from ..solver import bound as bound_by
 from ..solver import solve as run
+from ..structure import Structure
 from ..watch import Callback
 from .output import print_beside, print_json, print_text, print_warnings
 from .words import pairs, placement_in
@@ -117,14 +119,28 @@ def _watching(log: str | None, instance: str, method: str) -> Iterator[Callback]
 def _certified(
     instance: Instance, method: Method, solution: Solution, bound: str | None, limits: Limits
 ) -> Solution:
-    """Add what is proven in advance, and a bound where one is wanted."""
+    """Add what is proven in advance, and a bound where one is wanted or costs little."""
     # Who interrupts a run wants what there is.
-    if bound is not None and solution.stopped_by is not StoppedBy.INTERRUPTED:
+    if solution.stopped_by is not StoppedBy.INTERRUPTED:
+        solution = _bounded(instance, solution, bound, limits)
+    promise, factor = a_priori(solution, Structure(instance), method), None
+    if promise.ratio > 0:
+        most_s = solution.bound_saving_s
+        most_s = limitless_saving_s(instance) if most_s is None else most_s
+        factor = latency_factor(promise.ratio, solution.latency_empty_s, most_s)
+    told = promise._asdict() | {"latency_factor": factor}
+    return msgspec.structs.replace(solution, meta=solution.meta | {"guarantee": told})
+
+
+def _bounded(instance: Instance, solution: Solution, bound: str | None, limits: Limits) -> Solution:
+    """Add the bound of a method, or with K = 1 that of the placement where there is none."""
+    if bound is not None:
         found = bound_by(instance, bound, limits=limits, signals=_SIGNALS)
         assert found.bound_saving_s is not None
-        solution = with_bound(instance, solution, found.bound_saving_s)
-    promise = a_priori(solution, Structure(instance), method)
-    return msgspec.structs.replace(solution, meta=solution.meta | {"guarantee": promise._asdict()})
+        return with_bound(instance, solution, found.bound_saving_s)
+    if instance.top_k == 1 and solution.placement is not None and solution.bound_saving_s is None:
+        return with_bound(instance, solution, saving_bound_s(instance, solution.placement))
+    return solution
 
 
 def import_solution(instance: str, file: str, output: str) -> int:

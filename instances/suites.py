@@ -178,9 +178,13 @@ SUITES = {
         ),
         Suite(
             "tight",
-            "K = 1, made so that greedy reaches 1/2 and enumeration hardly more",
-            1,
-            tuple(Gadgets(f"tight-greedy-m{copies}", copies) for copies in (1, 5, 13, 20)),
+            "K = 1 where greedy reaches 1/2; K = 2 as densest subgraph and as largest cut",
+            2,
+            (
+                *(Gadgets(f"tight-greedy-m{copies}", copies) for copies in (1, 5, 13, 20)),
+                Gadgets("tight-densest-paley17", 17, "densest-subgraph"),
+                Gadgets("tight-cut-petersen", 5, "max-cut"),
+            ),
         ),
     )
 }

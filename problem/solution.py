@@ -161,6 +161,7 @@ class Solution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ("gap", self._gap()),
             ("share of best saving", self._share()),
             ("  proven in advance", _promise(self.meta.get("guarantee"))),
+            ("    for the latency", _times(self.meta.get("guarantee"))),
             ("cached experts", str(len(self.placement or ()))),
             ("time", f"{self.seconds:.3g} s"),
         ]
@@ -268,6 +269,14 @@ def _promise(guarantee: object) -> str:
         return "unknown"
     because, ratio = guarantee.get("because"), guarantee.get("ratio")
     return f"{_at_least(ratio) if ratio else 'nothing'} ({because})"
+
+
+def _times(guarantee: object) -> str:
+    factor = guarantee.get("latency_factor") if isinstance(guarantee, dict) else None
+    if not isinstance(factor, float) or not math.isfinite(factor):
+        return "unknown"
+    # Rounded up: what is printed must be true.
+    return f"at most {math.ceil(1e4 * factor) / 1e4:g} times the best one"
 
 
 def _seconds(value: float | None) -> str:

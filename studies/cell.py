@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..guarantees import Guarantee, Structure
+from ..guarantees import Guarantee
 from ..instances.recipe import Recipe
 from ..method import Limits
 from ..problem.errors import UnsupportedError
@@ -16,6 +16,7 @@ from ..problem.evaluate import latency_empty_s, limitless_saving_s
 from ..problem.instance import Instance
 from ..problem.solution import Solution, StoppedBy
 from ..solver import a_priori, find_method, solve
+from ..structure import Structure
 
 
 class Cell(msgspec.Struct, frozen=True):
