@@ -9,17 +9,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
-from .guarantees import Guarantee, Structure, no_guarantee
+from .guarantees import Guarantee, no_guarantee
 from .problem.errors import InputError
 from .problem.instance import Instance
 from .problem.placement import Placement
 from .problem.sizes import MAX_INT
 from .problem.solution import Solution, StoppedBy
 from .problem.validation import convert
+from .structure import Structure
 from .watch import Watch
 
 #: Keyword arguments of a method's function that are not options of its own.
-_COMMON = ("limits", "seed", "start")
+_COMMON = ("limits", "seed", "start", "fetch")
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,8 @@ class Method:
     name, summary : str
     run : callable
         ``run(instance, *, limits, seed, **options) -> Outcome``. Its further keyword arguments are
-        the method's options, with their types and defaults; ``start`` makes it accept a placement.
+        the method's options, with their types and defaults; ``start`` makes it accept a placement,
+        ``fetch`` a `FetchLimit`.
         If ``parameters`` has a frozen dataclass for a default, its fields are options, too.
     unsupported : callable, optional
         Says what is wrong with an instance that the method cannot treat, or None.

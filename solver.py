@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import msgspec
 
-from .guarantees import Guarantee, Structure, no_guarantee
+from .guarantees import Guarantee, no_guarantee
 from .method import Limits, Method, Outcome
 from .problem.errors import InputError, UnsupportedError
 from .problem.evaluate import evaluate, latency_empty_s, limitless_saving_s
+from .problem.fetch import FetchLimit
 from .problem.instance import Instance
 from .problem.placement import Placement
-from .problem.sizes import MAX_INT
+from .problem.sizes import MAX_BYTES, MAX_INT
 from .problem.solution import ROUNDING, Solution, Status, StoppedBy, closes, latency_gap
+from .structure import Structure
 from .watch import Callback, Watch, stopped_by_signals
 
 #: Signals on which a run hands back what it has.
@@ -60,7 +63,8 @@ def method_names() -> tuple[str, ...]:
 def find_method(name: str) -> Method:
     """Look a method up by its name, one of `method_names`.
 
-    A package adds a method by an entry point of the group `ENTRY_POINTS` that leads to a `Method`.
+    A package adds a method by an entry point of the group `ENTRY_POINTS` that leads to a `Method`;
+    ``package.module:NAME`` leads to one that nobody has registered.
 
     Raises
     ------
@@ -70,21 +74,33 @@ def find_method(name: str) -> Method:
     """
     if name in METHODS:
         method = import_module(f".{METHODS[name]}", __package__).METHOD
-    elif found := tuple(entry_points(group=ENTRY_POINTS, name=name)):
-        try:
-            method = found[0].load()
-        except Exception as error:  # whatever somebody's package does
-            raise InputError(f"method {name}: {found[0].value}: {error}") from None
-        if not isinstance(method, Method):
-            raise InputError(f"method {name}: {found[0].value} is no expertcache.Method")
+        assert isinstance(method, Method)
+        return method
+    if found := tuple(entry_points(group=ENTRY_POINTS, name=name)):
+        method = _loaded(found[0])
         if method.name != name:
             raise InputError(
                 f"method {name}: {found[0].value} calls itself {method.name!r}; entry point and "
                 "method need the same name"
             )
-    else:
-        raise InputError(f"unknown method {name!r}, known: {', '.join(method_names())}")
-    assert isinstance(method, Method)
+        return method
+    if re.fullmatch(r"[\w.]+:[\w.]+", name):
+        return _loaded(EntryPoint(name, name, ENTRY_POINTS))
+    raise InputError(
+        f"unknown method {name!r}, known: {', '.join(method_names())}; package.module:NAME for one "
+        "of your own"
+    )
+
+
+def _loaded(entry: EntryPoint) -> Method:
+    """Method that an entry point leads to."""
+    where = entry.value if entry.value == entry.name else f"{entry.name}: {entry.value}"
+    try:
+        method = entry.load()
+    except Exception as error:  # whatever somebody's package does
+        raise InputError(f"method {where}: {error}") from None
+    if not isinstance(method, Method):
+        raise InputError(f"method {where} is no expertcache.Method")
     return method
 
 
@@ -96,6 +112,7 @@ def solve(
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     start: Placement | None = None,
+    max_fetch_bytes: int | None = None,
     callback: Callback | None = None,
     signals: Sequence[signal.Signals] = _SIGNALS,
 ) -> Solution:
@@ -112,6 +129,9 @@ def solve(
         The method's own options.
     start : Placement, optional
         Where a method that improves placements begins; must be feasible.
+    max_fetch_bytes : int, optional
+        What each server may fetch at most, of experts that it does not hold in the start. What is
+        best, and bounds and gaps, are then those of the placements within this limit.
     callback : callable, optional
         Called with an `Event` for every better placement or bound; the run ends early when it
         answers True.
@@ -144,8 +164,27 @@ def solve(
         if not evaluate(instance, start).feasible:
             raise InputError("start: the placement exceeds a capacity")
         arguments["start"] = start
-    run = _Run(instance, chosen, limits or Limits(), callback)
+    fetch = None
+    if max_fetch_bytes is not None:
+        fetch = _fetch_limit(instance, chosen, start, max_fetch_bytes)
+        arguments["fetch"] = fetch
+    run = _Run(instance, chosen, limits or Limits(), callback, fetch)
     return run.solution(chosen.run, arguments, dict(options or {}), signals)
+
+
+def _fetch_limit(
+    instance: Instance, method: Method, start: Placement | None, max_bytes: int
+) -> FetchLimit:
+    if start is None:
+        raise InputError("max fetch: needs a start, which says what the servers hold")
+    if not 0 <= max_bytes <= MAX_BYTES:
+        raise InputError(f"max fetch: must be between 0 and {MAX_BYTES} bytes, got {max_bytes}")
+    if "fetch" not in method.parameters():
+        known = [name for name in METHODS if "fetch" in find_method(name).parameters()]
+        raise UnsupportedError(
+            f"{method.name} takes no limit on what is fetched; these do: {', '.join(known)}"
+        )
+    return FetchLimit.after(instance, start, max_bytes)
 
 
 def bound(
@@ -220,30 +259,38 @@ def with_bound(instance: Instance, solution: Solution, bound_saving_s: float) ->
     return _judged(solution, min(known), limitless_saving_s(instance))
 
 
-def a_priori(solution: Solution, structure: Structure) -> Guarantee:
+def a_priori(solution: Solution, structure: Structure, method: Method | None = None) -> Guarantee:
     """Look up what is proven about a method's solution by its theorem alone.
 
     Parameters
     ----------
     solution : Solution
-        Of a method that `find_method` knows.
     structure : Structure
         Of its instance; may be shared by many solutions.
+    method : Method, optional
+        That made it; by default the one whose name the solution has.
     """
     if solution.status is Status.NONE:
         return no_guarantee("no placement")
     if solution.status is Status.OPTIMAL:
         return Guarantee(1.0, "proved optimal")
-    return find_method(solution.method).guarantee(structure, solution)
+    if "max_fetch_bytes" in solution.meta:
+        return no_guarantee("what servers may fetch is limited")
+    return (method or find_method(solution.method)).guarantee(structure, solution)
 
 
 class _Run:
     """One run of a method, and what is made of its outcome."""
 
     def __init__(
-        self, instance: Instance, method: Method, limits: Limits, callback: Callback | None
+        self,
+        instance: Instance,
+        method: Method,
+        limits: Limits,
+        callback: Callback | None,
+        fetch: FetchLimit | None = None,
     ) -> None:
-        self._instance, self._method = instance, method
+        self._instance, self._method, self._fetch = instance, method, fetch
         self._empty_s = latency_empty_s(instance)
         self._limitless_s = limitless_saving_s(instance)
         self._watch = Watch(self._empty_s, self._limitless_s, callback)
@@ -279,8 +326,18 @@ class _Run:
         placement = outcome.placement
         meta = {**outcome.meta, "instance_sha256": self._instance.sha256}
         value = None if placement is None else evaluate(self._instance, placement)
+        wrong = None
         if value is not None and not value.feasible:
-            meta["error"] = "the method returned a placement that exceeds a capacity"
+            wrong = "exceeds a capacity"
+        elif placement is not None and self._fetch is not None:
+            cached = placement.cached(self._instance)
+            fetched = self._fetch.fetched_bytes(self._instance, cached)
+            meta["max_fetch_bytes"] = self._fetch.max_bytes
+            meta["fetched_bytes"] = fetched.tolist()
+            if (fetched > self._fetch.max_bytes).any():
+                wrong = "fetches too much"
+        if wrong is not None:
+            meta["error"] = f"the method returned a placement that {wrong}"
             placement = value = None
             stopped_by = StoppedBy.ERROR
         return Solution(

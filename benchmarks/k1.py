@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-from expertcache.guarantees import Structure
 from expertcache.instances.generate import generate
 from expertcache.instances.links import link_latencies
 from expertcache.instances.scenario import Scenario
@@ -23,6 +22,7 @@ from expertcache.instances.suites import find_suite
 from expertcache.method import Limits
 from expertcache.problem.instance import Instance, Model, Requests
 from expertcache.solver import a_priori, solve
+from expertcache.structure import Structure
 
 #: (layers, experts, bytes) of models of odd sizes.
 TWO = ((12, 32, 100), (6, 16, 430))

@@ -83,7 +83,8 @@ def improve(
     instance = recipe.make()
     sha256 = hashlib.sha256(instance_bytes(instance)).hexdigest()
     if known is not None and known.sha256 == sha256:
-        best = Best(instance, limit, known, stored_placement(instance))
+        same = dataclasses.replace(known, version=suite.version)
+        best = Best(instance, limit, same, stored_placement(instance))
     else:
         empty = evaluate(instance, Placement.empty()).latency_s
         named = (suite.name, suite.version, instance.name, sha256)

@@ -6,7 +6,7 @@ In reading order:
 - `options`: the options of each command; `scenario_options`: those that a scenario declares.
 - `instances`: the commands `generate` and `import`; `suites`: `suite`.
 - `routing`: `import routing`, `record` and `describe`.
-- `solving`: `solve`, `bound`, `evaluate` and `methods`; `exporting`: `export`.
-- `studies`: `study`, `replay` and `draw`.
+- `solving`: `solve`, `bound`, `evaluate`, `import solution` and `methods`; `exporting`: `export`.
+- `studies`: `study`, `replay` and `draw`; `results`: `table` and `figure`.
 - `words`: what the words of an option stand for; `output`: printing.
 """

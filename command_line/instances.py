@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..instances.generate import generate as from_scenario
+from ..instances.geography import Geography, read_geography
 from ..instances.machine import Machine
 from ..instances.machine_trace import import_machine as from_machine
+from ..instances.network import import_network as from_network
 from ..instances.popularity import import_popularity as from_counts
 from ..instances.popularity import matching_popularity_model, read_counts
 from ..instances.scenario import Scenario
@@ -20,15 +23,17 @@ from ..problem.errors import InputError
 from ..problem.files import check_writable
 from ..problem.instance import Instance
 from ..problem.instance_file import INSTANCE_FILE, write_instance
+from ..problem.inventory import inventory
 from ..problem.summary import summary_of
-from .output import print_text, print_warnings
+from .output import print_beside, print_warnings
 from .words import pairs
 
 
 def generate(name: str | None, seed: int, output: str, set_fields: list[str], **fields: Any) -> int:
     """Make an instance from a scenario and a seed."""
     check_writable(output, INSTANCE_FILE)
-    return _write(from_scenario(_scenario(fields, set_fields), seed, name=name), output)
+    scenario = Scenario().replace(**_changes(fields, set_fields))
+    return _write(from_scenario(scenario, seed, name=name), output)
 
 
 def import_trace(
@@ -40,6 +45,7 @@ def import_trace(
     part: Part,
     sites: str,
     points: str,
+    latencies: str | None,
     name: str | None,
     seed: int,
     output: str,
@@ -50,22 +56,24 @@ def import_trace(
     check_writable(output, INSTANCE_FILE)
     recorded = read_trace(trace, sequences)
     fields["models"] = [model or matching_model(recorded)]
-    scenario = _scenario(fields, set_fields)
+    changes = _changes(fields, set_fields)
+    scenario = Scenario().replace(**changes)
+    geography = _geography((sites, points, latencies), seed, scenario, changes)
     recorded, split = _part(recorded, test_share, seed, part)
     instance = from_trace(
         recorded,
         scenario,
-        sites,
-        points,
+        geography,
         seed=seed,
         max_sets=sets,
         source=Path(trace).name,
         name=name,
         split=split,
     )
+    notes = _unused(geography.unused)
     if sequences and not recorded.has_sequences:
-        print(f"note: {trace} has no array 'sequence': all users follow it whole", file=sys.stderr)
-    return _write(instance, output)
+        notes.append(f"{trace} has no array 'sequence': all users follow it whole")
+    return _write(instance, output, notes)
 
 
 def import_machine(
@@ -101,6 +109,7 @@ def import_popularity(
     model: str | None,
     sites: str | None,
     points: str | None,
+    latencies: str | None,
     name: str | None,
     seed: int,
     output: str,
@@ -111,28 +120,34 @@ def import_popularity(
     check_writable(output, INSTANCE_FILE)
     read = [read_counts(path) for path in counts]
     tables = [content.table for content in read]
-    for path, content in zip(counts, read, strict=True):
-        if content.empty_layers:
-            print(
-                f"note: {path}: left out {content.empty_layers} layers without counts",
-                file=sys.stderr,
-            )
     fields["models"] = [model or matching_popularity_model(tables[0])]
+    changes = _changes(fields, set_fields)
+    scenario = Scenario().replace(**changes)
+    geography = None
+    if sites is not None and points is not None:
+        geography = _geography((sites, points, latencies), seed, scenario, changes)
+    elif (sites, points, latencies) != (None, None, None):
+        raise InputError("sites and points: give both or neither, and latencies with them")
     instance = from_counts(
         tables,
         [Path(path).name for path in counts],
-        _scenario(fields, set_fields),
+        scenario,
         seed=seed,
-        sites=sites,
-        points=points,
+        geography=geography,
         name=name,
     )
-    return _write(instance, output)
+    notes = [
+        f"{path}: left out {content.empty_layers} layers without counts"
+        for path, content in zip(counts, read, strict=True)
+        if content.empty_layers
+    ]
+    return _write(instance, output, [*_unused(geography.unused if geography else {}), *notes])
 
 
 def import_sites(
     sites: str,
     points: str,
+    latencies: str | None,
     name: str | None,
     seed: int,
     output: str,
@@ -141,16 +156,29 @@ def import_sites(
 ) -> int:
     """Make an instance with recorded positions and generated requests."""
     check_writable(output, INSTANCE_FILE)
-    scenario = _scenario(fields, set_fields)
-    return _write(from_sites(scenario, sites, points, seed=seed, name=name), output)
+    changes = _changes(fields, set_fields)
+    scenario = Scenario().replace(**changes)
+    geography = _geography((sites, points, latencies), seed, scenario, changes)
+    instance = from_sites(scenario, geography, seed=seed, name=name)
+    return _write(instance, output, _unused(geography.unused))
 
 
-def _scenario(fields: dict[str, Any], set_fields: list[str]) -> Scenario:
-    """Scenario with the fields of the options that were given, and of --set."""
+def import_network(network: str, output: str) -> int:
+    """Make the instance of a network's file."""
+    check_writable(output, INSTANCE_FILE)
+    made = from_network(network)
+    _write(made.instance, output, _unused(made.unused))
+    lines = inventory(made.instance, [str(source) for source in made.sources])
+    print_beside(output, "\n".join(["", *lines]))
+    return 0
+
+
+def _changes(fields: dict[str, Any], set_fields: list[str]) -> dict[str, Any]:
+    """Fields of a scenario that the options give, and --set."""
     changes = pairs(set_fields, "set")
     if "models" in changes:
         raise InputError("models: use --model")
-    return Scenario().replace(**_given(fields) | changes)
+    return _given(fields) | changes
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
@@ -167,13 +195,36 @@ def _part(
     return split_trace(trace, test_share, seed, part), split
 
 
-def _write(instance: Instance, output: str) -> int:
+def _geography(
+    files: tuple[str, str, str | None], seed: int, scenario: Scenario, changes: dict[str, Any]
+) -> Geography:
+    """All that the files have; or as many drawn as the scenario was told to have."""
+    sites, points, latencies = files
+    return read_geography(
+        sites,
+        points,
+        servers=scenario.servers if "servers" in changes else None,
+        users=scenario.users if "users" in changes else None,
+        seed=seed,
+        latencies=latencies,
+    )
+
+
+def _unused(unused: Mapping[str, Sequence[str]]) -> list[str]:
+    """Notes about columns that were not looked at."""
+    return [f"{path}: columns not used: {', '.join(names)}" for path, names in unused.items()]
+
+
+def _write(instance: Instance, output: str, notes: Sequence[str] = ()) -> int:
     write_instance(instance, output)
-    print_text(
+    print_beside(
+        output,
         f"wrote {output}: {len(instance.models)} models, {instance.items} experts, "
-        f"{instance.servers} servers, {instance.users} users, {len(instance.requests)} requests"
+        f"{instance.servers} servers, {instance.users} users, {len(instance.requests)} requests",
     )
     summary = summary_of(instance)
-    print_text("\n".join(summary.lines()))
+    print_beside(output, "\n".join(summary.lines()))
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     print_warnings(summary)
     return 0

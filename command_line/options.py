@@ -67,6 +67,12 @@ def import_machine(parser: argparse.ArgumentParser) -> None:
     _add_instance(parser)
 
 
+def import_network(parser: argparse.ArgumentParser) -> None:
+    """Options of `import network`."""
+    parser.add_argument("network", metavar="NETWORK.toml", help="see docs/formats.md")
+    _add_output(parser)
+
+
 def import_routing(parser: argparse.ArgumentParser) -> None:
     """Options of `import routing`."""
     add = parser.add_argument
@@ -74,22 +80,37 @@ def import_routing(parser: argparse.ArgumentParser) -> None:
     add("--format", help="where it cannot be told from the file")
     add("--layers", type=int, metavar="COUNT", help="of the model, for SGLang's responses")
     add("--top-k", type=int, metavar="K", help="experts a layer, for SGLang's responses")
+    add("--model", metavar="NAME", help="where files tell several")
     add("--output", required=True, metavar="FILE", help="trace .npz; counts .json")
+
+
+def import_solution(parser: argparse.ArgumentParser) -> None:
+    """Options of `import solution`."""
+    add = parser.add_argument
+    add("instance", metavar="INSTANCE", help="whose exported model was solved")
+    add("file", metavar="FILE.sol", help="of HiGHS, SCIP, Gurobi or CPLEX")
+    add("--output", required=True, metavar="FILE")
 
 
 def solve(parser: argparse.ArgumentParser) -> None:
     """Options of `solve`."""
     add = parser.add_argument
     add("instance", metavar="INSTANCE")
-    add("--method", default="exact", help="see `expertcache methods` (exact)")
+    add("--method", default="exact", help="see `expertcache methods` (exact); or MODULE:NAME")
     _add_limits(parser)
     add("--node-limit", type=int, metavar="COUNT", help="branch-and-bound nodes")
     add("--gap", type=float, default=0.0, help="relative gap to stop at (default: 0)")
     add("--seed", type=int, default=0)
     add("--start", metavar="SOLUTION", help="placement to begin with")
+    add(
+        "--max-fetch",
+        metavar="AMOUNT",
+        help="that a server may get new, not in --start: 50GiB, 5%%",
+    )
     add("--bound", metavar="METHOD", help="and a bound: lp or decomposition")
     add("--option", action="append", default=[], metavar="KEY=VALUE", help="option of the method")
     add("--output", metavar="FILE", help="write the solution")
+    add("--names", action="store_true", help="add meta.placement_names: names, not only numbers")
     _add_log(parser)
     _add_json(parser)
 
@@ -114,9 +135,12 @@ def study(parser: argparse.ArgumentParser) -> None:
     """Options of `study`."""
     add = parser.add_argument
     add(
-        "instances", nargs="*", metavar="INSTANCE", help="suites, instance files, or one study.toml"
+        "instances",
+        nargs="*",
+        metavar="INSTANCE",
+        help="suites, files, folders, quoted patterns; or one study.toml",
     )
-    add("--methods", help="names, separated by commas")
+    add("--methods", help="names or MODULE:NAME, separated by commas")
     add("--seed", type=int, action="append", metavar="SEED", help="repeatable")
     add("--time-limit", type=float, metavar="SECONDS", help="of a cell (60)")
     add("--memory-limit", type=int, metavar="MIB", help="of a cell")
@@ -128,6 +152,30 @@ def study(parser: argparse.ArgumentParser) -> None:
     add("--scheduler", metavar="ADDRESS", help="run on a Dask cluster")
     add("--retry-failed", action="store_true", help="run failed cells again")
     add("--output", required=True, metavar="DIR")
+
+
+def table(parser: argparse.ArgumentParser) -> None:
+    """Options of `table`."""
+    add = parser.add_argument
+    add("study", metavar="STUDY", help="a study's folder")
+    _add_choice_of_methods(parser)
+    add("--compare", metavar="METHOD", help="paired differences to it instead of the gap table")
+    formats = ["text", "latex", "markdown", "csv"]
+    add("--format", choices=formats, default="text", help="(default: text)")
+    add("--latex", dest="format", action="store_const", const="latex", help="--format latex")
+
+
+def figure(parser: argparse.ArgumentParser) -> None:
+    """Options of `figure`."""
+    add = parser.add_argument
+    add("study", metavar="STUDY", help="a study's folder")
+    kinds = ["ratio", "sweep", "profile", "time-profile"]
+    add("--kind", choices=kinds, default="ratio", help="(default: ratio)")
+    _add_choice_of_methods(parser)
+    add("--width", metavar="LENGTH", help="3.4in, 8.6cm, 246pt")
+    formats = ["pdf", "svg", "png"]
+    add("--format", choices=formats, help="(default: by the end of the output's name)")
+    add("--output", required=True, metavar="FILE")
 
 
 def replay(parser: argparse.ArgumentParser) -> None:
@@ -171,18 +219,24 @@ def draw(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("instance", metavar="INSTANCE")
     parser.add_argument("solution", metavar="SOLUTION")
     parser.add_argument("--log", metavar="FILE", help="of the run: its progress is drawn, too")
+    parser.add_argument(
+        "--format",
+        choices=["svg", "png", "pdf"],
+        action="append",
+        help="repeatable (default: svg and png)",
+    )
     parser.add_argument("--output", required=True, metavar="DIR")
 
 
 def suite_build(parser: argparse.ArgumentParser) -> None:
     """Options of `suite build`."""
-    parser.add_argument("name")
+    parser.add_argument("name", metavar="NAME", help="of a suite, or a FILE.toml of one's own")
     parser.add_argument("--output", required=True, metavar="DIR")
 
 
 def suite_check(parser: argparse.ArgumentParser) -> None:
     """Options of `suite check`."""
-    parser.add_argument("solution", metavar="SOLUTION")
+    parser.add_argument("path", metavar="PATH", help="a solution, or the folder of a set")
     _add_json(parser)
 
 
@@ -221,7 +275,9 @@ def _add_set(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def _add_matching_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", help="name in the model table; by default the one that fits")
+    parser.add_argument(
+        "--model", help="name, or path of a config.json; by default the one of the table that fits"
+    )
 
 
 def _add_split(parser: argparse.ArgumentParser) -> None:
@@ -232,21 +288,34 @@ def _add_split(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_geography(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    parser.add_argument("--sites", required=required, metavar="SITES.csv")
-    parser.add_argument("--points", required=required, metavar="POINTS.csv")
+    add = parser.add_argument
+    add("--sites", required=required, metavar="SITES.csv", help="servers, all or --servers of them")
+    add("--points", required=required, metavar="POINTS.csv", help="users, all or --users of them")
+    add("--latencies", metavar="FILE.csv", help="measured: user, server, latency_ms or rtt_ms")
 
 
 def _add_instance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="of the instance")
     parser.add_argument("--seed", type=int, default=0)
+    _add_output(parser)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--output", required=True, metavar="FILE", help="instance file, .json or .json.gz"
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="instance file, .json or .json.gz, - to print",
     )
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time-limit", type=float, default=math.inf, metavar="SECONDS")
     parser.add_argument("--threads", type=int, default=1, help="or processes (default: 1)")
+
+
+def _add_choice_of_methods(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--methods", metavar="NAMES", help="these, separated by commas, in order")
 
 
 def _add_log(parser: argparse.ArgumentParser) -> None:

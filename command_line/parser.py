@@ -20,7 +20,7 @@ DONE, BAD_INPUT, NO_SOLUTION = 0, 2, 3
 
 #: Commands that are groups of commands: summary, title and name of the choice.
 _GROUPS = {
-    "import": ("make an instance from recorded data", "kinds of data", "KIND"),
+    "import": ("instances from recorded data, solutions of others", "kinds of data", "KIND"),
     "suite": ("benchmark instance sets", "actions", "ACTION"),
     "export": ("files for other solvers, and for serving engines", "what", "WHAT"),
 }
@@ -36,18 +36,27 @@ COMMANDS = (
     ("import routing", "routing", options.import_routing, "files of serving engines to a trace"),
     ("import popularity", "instances", options.import_popularity, "recorded use of every expert"),
     ("import sites", "instances", options.import_sites, "recorded positions, generated requests"),
+    ("import network", "instances", options.import_network, "a network: models, sites, logs"),
+    ("import solution", "solving", options.import_solution, "a .sol file of another solver"),
     ("solve", "solving", options.solve, "solve an instance"),
     ("methods", "solving", None, "list the methods"),
     ("evaluate", "solving", options.evaluate, "value and feasibility of a solution"),
     ("bound", "solving", options.bound, "lower bound on the latency of every placement"),
     ("study", "studies", options.study, "instances x methods x seeds: table, figures, page"),
+    ("table", "results", options.table, "a study's table for a paper, differences of methods"),
+    ("figure", "results", options.figure, "a study's figure for a paper"),
     ("replay", "studies", options.replay, "recorded tokens under placements and reactive caches"),
     ("record", "routing", options.record, "run a model on prompts and record its experts"),
     ("describe", "routing", options.describe, "what recorded routing is like: would caching pay"),
     ("draw", "studies", options.draw, "pictures of a placement: a map, and what servers hold"),
     ("suite list", "suites", None, "list the sets"),
     ("suite build", "suites", options.suite_build, "write the instances of a set"),
-    ("suite check", "suites", options.suite_check, "a solution beside the best known one"),
+    (
+        "suite check",
+        "suites",
+        options.suite_check,
+        "a solution beside the record, a set by its sums",
+    ),
     ("export model", "exporting", options.export_model, "write the exact model for other solvers"),
     ("export placement", "exporting", options.export_placement, "a placement for serving engines"),
 )
@@ -92,6 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reserve_stdout()
         # A solver does not return to Python for a long time: let Ctrl-C end the process at once.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Methods of one's own are sought here, too; last, for a file here may be called as a library.
+    if "" not in sys.path:
+        sys.path.append("")
     try:
         try:
             return _run(arguments)

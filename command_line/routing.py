@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+from functools import partial
 from pathlib import Path
 
+from ..instances.model_table import same_model
 from ..instances.trace import read_trace
 from ..problem.files import check_writable
 from ..routing.import_routing import import_routing as from_engines
@@ -18,10 +20,18 @@ def import_routing(
     format: str | None,  # noqa: A002
     layers: int | None,
     top_k: int | None,
+    model: str | None,
     output: str,
 ) -> int:
     """Turn files of serving engines into a trace or counts."""
-    summary = from_engines(files, output, format=format, layers=layers, top_k=top_k)
+    summary = from_engines(
+        files,
+        output,
+        format=format,
+        layers=layers,
+        top_k=top_k,
+        model=None if model is None else partial(same_model, model),
+    )
     print_text(f"wrote {output}: {summary}")
     return 0
 

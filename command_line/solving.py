@@ -1,4 +1,4 @@
-"""Commands about one instance: `solve`, `bound` and `evaluate`; `methods`."""
+"""Commands about one instance: `solve`, `bound`, `evaluate`, `import solution`; `methods`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from typing import Any
 import msgspec
 
 from ..events import EventFile, ProgressLine, all_of
-from ..guarantees import Structure
-from ..method import Limits
+from ..guarantees import latency_factor
+from ..method import Limits, Method
 from ..problem.errors import InputError
-from ..problem.evaluate import Evaluation
+from ..problem.evaluate import Evaluation, limitless_saving_s
 from ..problem.evaluate import evaluate as value_of
-from ..problem.files import check_writable
+from ..problem.files import STANDARD, check_writable
 from ..problem.instance import Instance
 from ..problem.instance_file import read_instance
+from ..problem.quantities import bytes_of
 from ..problem.solution import (
     SOLUTION_FILE,
     Solution,
@@ -29,11 +30,13 @@ from ..problem.solution import (
     write_solution,
 )
 from ..problem.summary import summary_of
+from ..responses.saving_bound import saving_bound_s
 from ..solver import a_priori, bound_of, find_method, method_names, with_bound
 from ..solver import bound as bound_by
 from ..solver import solve as run
+from ..structure import Structure
 from ..watch import Callback
-from .output import print_json, print_text, print_warnings
+from .output import print_beside, print_json, print_text, print_warnings
 from .words import pairs, placement_in
 
 #: Signals on which a run hands back what it has.
@@ -49,9 +52,11 @@ def solve(
     threads: int,
     seed: int,
     start: str | None,
+    max_fetch: str | None,
     bound: str | None,
     option: list[str],
     output: str | None,
+    names: bool,
     log: str | None,
     json: bool,
 ) -> int:
@@ -63,12 +68,17 @@ def solve(
     if bound is not None:
         bound_of(find_method(bound))
     limits = Limits(time_limit, node_limit, gap, threads)
+    if json and output == STANDARD:
+        raise InputError("--json prints the solution already: leave --output - out")
     if output is not None:
         check_writable(output, SOLUTION_FILE)
         if log is not None and Path(log).resolve() == Path(output).resolve():
             raise InputError(f"{log}: cannot hold both the solution and the events")
     loaded = read_instance(instance)
     placement = None if start is None else placement_in(start, loaded)
+    max_fetch_bytes = None
+    if max_fetch is not None:
+        max_fetch_bytes = bytes_of(max_fetch, int(loaded.item_bytes.sum()), "--max-fetch")
     with _watching(log, loaded.name, chosen.name) as callback:
         solution = run(
             loaded,
@@ -77,15 +87,21 @@ def solve(
             seed=seed,
             options=options,
             start=placement,
+            max_fetch_bytes=max_fetch_bytes,
             callback=callback,
             signals=_SIGNALS,
         )
-    solution = _certified(loaded, solution, bound, limits)
+    solution = _certified(loaded, chosen, solution, bound, limits)
+    if names:
+        solution = _with_names(loaded, solution)
     if output is not None:
         write_solution(solution, output)
     summary = summary_of(loaded)
     lines = [*summary.lines(), solution.summary()]
-    print_text(solution_bytes(solution).decode().rstrip() if json else "\n".join(lines))
+    if json:
+        print_text(solution_bytes(solution).decode().rstrip())
+    else:
+        print_beside(output, "\n".join(lines))
     print_warnings(summary)
     return 3 if solution.status is Status.NONE else 0
 
@@ -101,16 +117,52 @@ def _watching(log: str | None, instance: str, method: str) -> Iterator[Callback]
 
 
 def _certified(
-    instance: Instance, solution: Solution, bound: str | None, limits: Limits
+    instance: Instance, method: Method, solution: Solution, bound: str | None, limits: Limits
 ) -> Solution:
-    """Add what is proven in advance, and a bound where one is wanted."""
+    """Add what is proven in advance, and a bound where one is wanted or costs little."""
     # Who interrupts a run wants what there is.
-    if bound is not None and solution.stopped_by is not StoppedBy.INTERRUPTED:
+    if solution.stopped_by is not StoppedBy.INTERRUPTED:
+        solution = _bounded(instance, solution, bound, limits)
+    promise, factor = a_priori(solution, Structure(instance), method), None
+    if promise.ratio > 0:
+        most_s = solution.bound_saving_s
+        most_s = limitless_saving_s(instance) if most_s is None else most_s
+        factor = latency_factor(promise.ratio, solution.latency_empty_s, most_s)
+    told = promise._asdict() | {"latency_factor": factor}
+    return msgspec.structs.replace(solution, meta=solution.meta | {"guarantee": told})
+
+
+def _bounded(instance: Instance, solution: Solution, bound: str | None, limits: Limits) -> Solution:
+    """Add the bound of a method, or with K = 1 that of the placement where there is none."""
+    if bound is not None:
         found = bound_by(instance, bound, limits=limits, signals=_SIGNALS)
         assert found.bound_saving_s is not None
-        solution = with_bound(instance, solution, found.bound_saving_s)
-    promise = a_priori(solution, Structure(instance))
-    return msgspec.structs.replace(solution, meta=solution.meta | {"guarantee": promise._asdict()})
+        return with_bound(instance, solution, found.bound_saving_s)
+    if instance.top_k == 1 and solution.placement is not None and solution.bound_saving_s is None:
+        return with_bound(instance, solution, saving_bound_s(instance, solution.placement))
+    return solution
+
+
+def import_solution(instance: str, file: str, output: str) -> int:
+    """Read a solution of an exported model that another solver has found."""
+    from ..formulations.import_solution import import_solution as read
+
+    check_writable(output, SOLUTION_FILE)
+    solution = read(read_instance(instance), file)
+    write_solution(solution, output)
+    print_text(solution.summary())
+    return 0
+
+
+def _with_names(instance: Instance, solution: Solution) -> Solution:
+    """Add the rows of the placement by the names of servers and models."""
+    rows = solution.to_dict()["placement"]
+    named = [
+        [instance.server_names[server], instance.models[model].name, layer, expert]
+        for server, model, layer, expert in rows
+    ]
+    meta = solution.meta | {"placement_names": named}
+    return msgspec.structs.replace(solution, meta=meta)
 
 
 def methods() -> int:

@@ -103,7 +103,13 @@ def replay(
     return 0
 
 
-def draw(instance: str, solution: str, log: str | None, output: str) -> int:
+def draw(
+    instance: str,
+    solution: str,
+    log: str | None,
+    format: list[str] | None,  # noqa: A002
+    output: str,
+) -> int:
     """Draw a placement, and the run that found it."""
     from ..events import read_events
     from ..reports.placement_figure import placement_figure
@@ -116,8 +122,9 @@ def draw(instance: str, solution: str, log: str | None, output: str) -> int:
         Path(output).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{output}: {error.strerror or error}") from None
-    placement_figure(loaded, placement, Path(output), "placement")
+    kinds = format or ["svg", "png"]
+    placement_figure(loaded, placement, Path(output), "placement", kinds)
     if events is not None:
-        progress_figure(events, Path(output))
+        progress_figure(events, Path(output), kinds)
     print_text(f"drawn into {output}")
     return 0

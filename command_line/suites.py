@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..instances.records import check
-from ..instances.suites import SUITES, build_suite, find_suite
+from ..instances.suite_file import read_suite
+from ..instances.suite_folder import build_suite, stored_suite
+from ..instances.suites import SUITES, find_suite
 from ..problem.solution import read_solution
 from .output import print_json, print_text
 
@@ -17,15 +21,33 @@ def suite_list() -> int:
 
 
 def suite_build(name: str, output: str) -> int:
-    """Write the instances of a suite."""
-    paths = build_suite(find_suite(name), output)
-    print_text(f"wrote {len(paths)} instances and SHA256SUMS to {output}")
+    """Write the instances of a suite, or of a set of one's own."""
+    suite = read_suite(name) if name.endswith(".toml") else find_suite(name)
+    count = len(build_suite(suite, output))
+    print_text(
+        f"wrote {suite.name} v{suite.version}: {count} instances, suite.manifest and SHA256SUMS "
+        f"to {output}"
+    )
     return 0
 
 
-def suite_check(solution: str, json: bool) -> int:
-    """Compare a solution of a suite's instance with the best known one."""
-    verdict = check(read_solution(solution))
+def suite_check(path: str, json: bool) -> int:
+    """Compare a solution of a suite's instance with the best known one, or a set with its sums."""
+    return _check_files(path, json) if Path(path).is_dir() else _check_solution(path, json)
+
+
+def _check_files(folder: str, json: bool) -> int:
+    suite = stored_suite(folder)
+    count = len(suite.recipes)
+    if json:
+        print_json({"suite": suite.name, "version": suite.version, "instances": count})
+    else:
+        print_text(f"{suite.name} v{suite.version}: {count} instances, all as published")
+    return 0
+
+
+def _check_solution(path: str, json: bool) -> int:
+    verdict = check(read_solution(path))
     record = verdict.record
     if json:
         print_json(verdict)

@@ -1,7 +1,8 @@
-"""What the words of a command line stand for: pairs, lists, the placement in a file."""
+"""What the words of a command line stand for: pairs, lists, lengths, the placement in a file."""
 
 from __future__ import annotations
 
+import re
 import sys
 
 import numpy as np
@@ -34,6 +35,23 @@ def pairs(texts: list[str], option: str) -> dict[str, str]:
 def split(text: str) -> list[str]:
     """Words separated by commas."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def inches(text: str) -> float:
+    """Length such as ``3.4in``, ``86mm``, ``8.6cm`` or ``246pt`` in inches.
+
+    Raises
+    ------
+    InputError
+        If it is no length, or not between 1 and 100 inches.
+    """
+    found = re.fullmatch(r"(\d+\.?\d*)(in|cm|mm|pt)", text.replace(" ", ""))
+    if not found:
+        raise InputError(f"--width: expected a length such as 3.4in, 8.6cm or 246pt, got {text!r}")
+    length = float(found[1]) / {"in": 1.0, "cm": 2.54, "mm": 25.4, "pt": 72.27}[found[2]]
+    if not 1 <= length <= 100:
+        raise InputError(f"--width: must be between 1 and 100 inches, got {text!r}")
+    return length
 
 
 def placement_in(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
-from ..guarantees import Guarantee, Structure
+from ..guarantees import Guarantee, coverage_share
 from ..heuristics.greedy import greedy, only_for_one_expert
 from ..heuristics.successive import successive
 from ..method import Deadline, Limits, Method, Outcome
@@ -14,10 +13,8 @@ from ..problem.instance import Instance
 from ..problem.placement import Placement
 from ..problem.solution import Solution, StoppedBy
 from ..problem.terms import coverage_terms
+from ..structure import Structure
 from .search import Search
-
-#: Share of the optimum that rounding keeps.
-RATIO = 1 - 1 / math.e
 
 
 def configuration(
@@ -76,16 +73,19 @@ def _starts(instance: Instance, deadline: Deadline) -> Iterator[Placement]:
 
 
 def guarantee(structure: Structure, solution: Solution) -> Guarantee:
-    """1 - 1/e of the optimum.
+    """``1 - (1 - 1/g)^g`` of the optimum with g servers for a request at most, over 1 - 1/e.
 
-    Rounding keeps 1 - 1/e of the linear program's value at the mean of the servers' answers, and
+    Rounding keeps that share of the linear program's value at the mean of the servers' answers, and
     that value approaches the bound as the descent goes on. So after finitely many rounds the saving
-    is at least 1 - 1/e of the bound; that is looked up, and holds at any tolerance.
+    is at least that share of the bound; this is looked up, and holds at any tolerance.
     """
     reached = solution.certified_ratio or 0.0
-    if reached >= RATIO:
-        return Guarantee(RATIO, "K = 1: 1 - 1/e by rounded configurations")
-    return Guarantee(max(0.0, reached), "stopped before 1 - 1/e was reached: its own bound")
+    g = structure.largest_set
+    promised = coverage_share(g)
+    if reached >= promised:
+        because = f"K = 1: rounded configurations, at most {g} servers for a request"
+        return Guarantee(promised, because)
+    return Guarantee(max(0.0, reached), "stopped before its ratio was reached: its own bound")
 
 
 METHOD = Method(

@@ -29,7 +29,8 @@ A smaller bound comes from looking at every placement that loses less against it
    or all good ones.
 3. `dual_bound`: all of that as the bound of method `decomposition`.
 4. Method `decomposition`. `price_and_round`: columns put together by the master as an integer
-   program, the enumeration for growing losses, dives. `incumbent`: the best placement, and its gap.
+   program, the enumeration for growing losses, dives, and last what is whole in the master's linear
+   optimum, which comes with a promise. `incumbent`: the best placement, and its gap.
 5. Enumeration. `enumeration`: all columns that lose little, then their join. `multiple_choice`: the
    problem of the join. `join`: a dynamic program over the room left. `loss_tables`: what layers
    lose at least together, and each of them at most. `residues`: a table of remainders.

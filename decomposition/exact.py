@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 
+from ..configuration.configuration import guarantee as rounded_guarantee
 from ..configuration.proof import prove
 from ..formulations.milp import milp
-from ..heuristics.successive import guarantee
+from ..guarantees import Guarantee
 from ..method import Limits, Method, Outcome
 from ..problem.errors import InputError, UnsupportedError
 from ..problem.evaluate import evaluate, limitless_saving_s
 from ..problem.instance import Instance
 from ..problem.placement import Placement
-from ..problem.solution import StoppedBy, closes
+from ..problem.solution import Solution, StoppedBy, closes
+from ..structure import Structure
 from .parameters import DEFAULTS, Parameters
+from .price_and_round import guarantee as decomposition_guarantee
 from .price_and_round import price_and_round
 
 
@@ -72,6 +75,13 @@ def exact(
         bound = min(bound, second.bound_saving_s)
     meta = {**first.meta, **second.meta}
     return Outcome(placement, second.stopped_by, meta=meta, bound_saving_s=bound)
+
+
+def guarantee(structure: Structure, solution: Solution) -> Guarantee:
+    """Where nothing is proved: that of `configuration` with K = 1, else that of `decomposition`."""
+    if structure.instance.top_k == 1:
+        return rounded_guarantee(structure, solution)
+    return decomposition_guarantee(structure, solution)
 
 
 METHOD = Method(

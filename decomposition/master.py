@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,12 +12,45 @@ import scipy.sparse as sp
 from ..linear.capacity_row import capacity_row
 from ..linear.highs import LinearModel, run_highs
 from ..method import Limits
+from ..problem.arrays import sums
 from ..problem.instance import BoolArray, FloatArray, Instance, IntArray
 from ..problem.layers import Layer
 from .known_columns import KnownColumns
 
 #: A layer of whose columns one has this share but for rounding is settled.
 _SURE = 1e-6
+
+
+#: A capacity of which this share is left in the master's optimum does not bind.
+_SPARE = 1e-6
+
+
+class RoundedDown(NamedTuple):
+    """The master's basic optimum without its fractional layers.
+
+    Attributes
+    ----------
+    cached : bool array [N, I]
+        The columns of the other layers.
+    least_saving_s : float
+        What it saves at least: the optimum's value less that of the most valuable layers, as many
+        as capacities bind.
+    binding : int
+        Capacities that bind: no more layers are fractional.
+    fractional : int
+        Layers that are.
+    layers : int
+    """
+
+    cached: BoolArray
+    least_saving_s: float
+    binding: int
+    fractional: int
+    layers: int
+
+    def told(self) -> dict[str, Any]:
+        """All of it but the placement."""
+        return {name: value for name, value in self._asdict().items() if name != "cached"}
 
 
 class RestrictedMaster:
@@ -129,6 +163,43 @@ class RestrictedMaster:
             else:
                 free.append(number)
         return self.placement(parts), sorted(free)
+
+    def rounded_down(self) -> RoundedDown | None:
+        """Leave the fractional layers of a basic optimum empty, after fractional columns are gone.
+
+        A basic optimum has no more positive shares and slacks than rows. Each layer has one of them
+        at least and each capacity that does not bind has one, so no more layers have two than
+        capacities bind.
+
+        Returns
+        -------
+        RoundedDown or None
+            None without layers, and where capacities that are not exact as rows let in too much.
+        """
+        for number in range(len(self.layers)):
+            self.drop_fractional(number)
+        L = len(self.layers)
+        if L == 0:
+            return None
+        gain, layer, used = self._flat()
+        values = self._optimum(gain, layer, used)[0].clip(0.0, 1.0)
+        load = (self.weight[:, layer] * used.T) @ values
+        binding = int((load > self.room * (1 - _SPARE)).sum())
+        # The first column of each layer is the empty one.
+        first = np.searchsorted(layer, np.arange(L))
+        values[first] += np.maximum(1.0 - sums(layer, values, L), 0.0)
+        worth = sums(layer, values * gain, L)
+        parts = {}
+        for number, share in enumerate(np.split(values, first[1:])):
+            if share.max() >= 1 - _SURE:
+                parts[number] = self._columns[number].placement(int(share.argmax()))
+        cached = self.placement(parts)
+        if (cached @ self.instance.item_bytes > self.instance.capacity_bytes).any():
+            return None
+        least = float(np.sort(worth)[: max(0, L - binding)].sum())
+        # Whatever the tolerances of the solver are.
+        kept = sum(self.layers[number].gain_s(part) for number, part in parts.items())
+        return RoundedDown(cached, min(least, kept), binding, L - len(parts), L)
 
     def rounded(self, limits: Limits, start: BoolArray) -> BoolArray:
         """Choose a column for each layer within the capacities, at least as good as the start.

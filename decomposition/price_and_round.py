@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from ..heuristics.successive import InTurn, guarantee, in_turn
+from ..guarantees import Guarantee, best_of
+from ..heuristics.successive import InTurn, in_turn
+from ..heuristics.successive import guarantee as in_turn_guarantee
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.instance import Instance
 from ..problem.layers import split_layers
 from ..problem.placement import Placement
-from ..problem.solution import StoppedBy
+from ..problem.solution import Solution, StoppedBy
 from ..problem.terms import coverage_terms
+from ..structure import Structure
 from .column_generation import ColumnGeneration
 from .dual import Dual
 from .dual_bound import dual_bound
@@ -56,8 +59,9 @@ def price_and_round(
     Returns
     -------
     Outcome
-        Its ``meta`` has the number of columns, how many layers were bounded in which way, and, if a
-        gap was left and nothing could be enumerated, ``no_enumeration``: why.
+        Its ``meta`` has the number of columns, how many layers were bounded in which way, what the
+        master's optimum rounded down is worth at least (``rounded_down``, see `RoundedDown`), and,
+        if a gap was left and nothing could be enumerated, ``no_enumeration``: why.
     """
     deadline = limits.deadline()
     if start is None:
@@ -71,6 +75,9 @@ def price_and_round(
         dual = Dual(RestrictedMaster(instance, layers), pool)
         incumbent = Incumbent(instance, terms, first.cached, dual, limits)
         meta |= _Rounding(instance, dual, incumbent, limits, deadline).run()
+    if (down := dual.master.rounded_down()) is not None:
+        incumbent.take(down.cached)
+        meta["rounded_down"] = down.told()
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
     if incumbent.closed():
         stopped_by = StoppedBy.GAP if limits.gap > 0 else StoppedBy.FINISHED
@@ -179,6 +186,20 @@ class _Rounding:
         assert found is not None
         until = self._deadline.part(self._parameters.step_share)
         self._incumbent.ascend(fixed | found.cached(rest), until)
+
+
+def guarantee(structure: Structure, solution: Solution) -> Guarantee:
+    """That of `successive`, or what the master rounded down keeps of the bound.
+
+    Of the layers at most as many are fractional in a basic optimum as capacities bind; without
+    them, the others' columns are a placement (docs/guarantees.md).
+    """
+    known = in_turn_guarantee(structure, solution)
+    down, bound_s = solution.meta.get("rounded_down"), solution.bound_saving_s
+    if down is None or bound_s is None or bound_s <= 0:
+        return known
+    because = f"master of {down['layers']} layers, at most {down['binding']} of them rounded down"
+    return best_of(known, Guarantee(min(1.0, down["least_saving_s"] / bound_s), because))
 
 
 METHOD = Method(

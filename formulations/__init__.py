@@ -9,5 +9,6 @@
 - `compiled`: a model as the arrays that HiGHS takes.
 - `milp`: method `milp`.
 - `lp_bound`: method `lp`, a bound alone.
-- `export`: models as LP and MPS files.
+- `export`: models as LP and MPS files; `solver_file`: what other solvers write; `import_solution`:
+  their solutions as ours.
 """

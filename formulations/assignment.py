@@ -8,6 +8,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from ..problem.evaluate import request_latency_s
+from ..problem.fetch import FetchLimit
 from ..problem.instance import Instance
 from .placement_block import add_placement, check_rows, linear, new_model
 
@@ -15,7 +16,9 @@ from .placement_block import add_placement, check_rows, linear, new_model
 ORIGIN = -1
 
 
-def assignment_model(instance: Instance, *, time_s: float = math.inf) -> pyo.ConcreteModel:
+def assignment_model(
+    instance: Instance, *, time_s: float = math.inf, fetch: FetchLimit | None = None
+) -> pyo.ConcreteModel:
     """Build the textbook model: weak and large, for comparison.
 
     ``y[u, i, v]`` assigns item i of user u to node v: a server that is faster than the origin, or
@@ -27,6 +30,8 @@ def assignment_model(instance: Instance, *, time_s: float = math.inf) -> pyo.Con
     instance : Instance
     time_s : float
         Seconds that there are to build it; by default as many as it takes.
+    fetch : FetchLimit, optional
+        What servers may fetch: constraint ``fetch``.
 
     Returns
     -------
@@ -62,7 +67,7 @@ def assignment_model(instance: Instance, *, time_s: float = math.inf) -> pyo.Con
     )
 
     model = new_model("assignment")
-    x = add_placement(model, instance)
+    x = add_placement(model, instance, fetch)
     model.y = pyo.Var([(u, i, v) for u, i in pairs for v, _ in nodes[u, i]], bounds=(0, 1))
     model.T = pyo.Var(used, bounds=(0, 1))
     model.assign = pyo.Constraint(pairs)

@@ -8,6 +8,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from ..problem.evaluate import latency_empty_s
+from ..problem.fetch import FetchLimit
 from ..problem.instance import Instance
 from ..problem.terms import coverage_terms
 from .availability import Availability
@@ -22,6 +23,7 @@ def coverage_model(
     partners: bool = True,
     profiles: bool = True,
     time_s: float = math.inf,
+    fetch: FetchLimit | None = None,
 ) -> pyo.ConcreteModel:
     """Build the default model.
 
@@ -37,6 +39,8 @@ def coverage_model(
         takes fewer nonzeros than sums over ``x``.
     time_s : float
         Seconds that there are to build it; by default as many as it takes.
+    fetch : FetchLimit, optional
+        What servers may fetch: constraint ``fetch``.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def coverage_model(
     term, column = np.nonzero(members < terms.items)
     check_rows(len(term), "coverage", time_s)
     model = new_model("coverage")
-    x = add_placement(model, instance)
+    x = add_placement(model, instance, fetch)
     model.z = pyo.Var(range(len(terms)), bounds=(0, 1))
     z = list(model.z.values())
 

@@ -17,6 +17,7 @@ from ..linear.highs import run_highs
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.errors import InputError
 from ..problem.evaluate import evaluate, latency_empty_s
+from ..problem.fetch import FetchLimit
 from ..problem.instance import BoolArray, Instance
 from ..problem.placement import Placement, within_capacities
 from ..problem.solution import StoppedBy, latency_gap
@@ -51,6 +52,7 @@ def milp(
     start_orders: int = 16,
     tuned: bool = True,
     start: Placement | None = None,
+    fetch: FetchLimit | None = None,
 ) -> Outcome:
     """Solve an explicit mixed-integer model with HiGHS.
 
@@ -74,6 +76,8 @@ def milp(
         doi:10.1016/j.orl.2004.04.002) instead of 8; else with its own defaults.
     start : Placement, optional
         A feasible placement for HiGHS to begin with.
+    fetch : FetchLimit, optional
+        What servers may fetch; the start is within it.
 
     Returns
     -------
@@ -95,7 +99,7 @@ def milp(
         # thirds of the time.
         with PauseGC():
             left = deadline.remaining_s()
-            model = FORMULATIONS[formulation](instance, **rows, time_s=left)
+            model = FORMULATIONS[formulation](instance, **rows, time_s=left, fetch=fetch)
             built = time.perf_counter()
             linear, columns = compiled(model)
     except TimeoutError:
@@ -144,7 +148,10 @@ def milp(
         for pair, value in zip(placed, result.values, strict=True):
             if pair is not None:
                 cached[pair] = value > 0.5
-        placement = Placement.of(instance, within_capacities(instance, cached))
+        cached = within_capacities(instance, cached)
+        placement = Placement.of(
+            instance, cached if fetch is None else fetch.within(instance, cached)
+        )
     return Outcome(
         placement,
         stopped_by,

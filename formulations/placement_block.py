@@ -8,7 +8,8 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ..linear.capacity_row import capacity_weights
 from ..problem.errors import UnsupportedError
-from ..problem.instance import BoolArray, Instance
+from ..problem.fetch import FetchLimit
+from ..problem.instance import BoolArray, Instance, IntArray
 
 #: Larger models are refused: they would not fit in memory, let alone be solved.
 MAX_ROWS = 1_000_000
@@ -25,8 +26,12 @@ def new_model(name: str) -> pyo.ConcreteModel:
     return pyo.ConcreteModel(name=name)
 
 
-def add_placement(model: pyo.ConcreteModel, instance: Instance) -> dict[tuple[int, int], pyo.Var]:
+def add_placement(
+    model: pyo.ConcreteModel, instance: Instance, fetch: FetchLimit | None = None
+) -> dict[tuple[int, int], pyo.Var]:
     """Add ``x[server, model, layer, expert]`` and ``capacity[server]`` to a model.
+
+    With a limit on what is fetched, ``fetch[server]``, too.
 
     Capacities are in units that solvers get right, see `capacity_row`; ``model.exact`` tells
     whether they are the same as in bytes, or allow a little more.
@@ -49,17 +54,38 @@ def add_placement(model: pyo.ConcreteModel, instance: Instance) -> dict[tuple[in
     index: list[Index] = list(zip(*(column.tolist() for column in columns), strict=True))
     model.x = pyo.Var(index, domain=pyo.Binary)
     variables = [model.x[key] for key in index]
-    model.capacity = pyo.Constraint(range(instance.servers))
     model.exact = True
-    for n in range(instance.servers):
-        mine = np.flatnonzero(server == n)
-        sizes = instance.item_bytes[item[mine]]
-        weights, room, exact = capacity_weights(sizes, int(instance.capacity_bytes[n]))
-        if np.isfinite(room):
-            members = [variables[k] for k in mine.tolist()]
-            model.capacity[n] = (None, linear(weights.tolist(), members), room)
-        model.exact = model.exact and exact
+    model.capacity = pyo.Constraint(range(instance.servers))
+    everything = np.ones(len(index), dtype=np.bool_)
+    _add_knapsacks(
+        model, model.capacity, instance, server, item, everything, instance.capacity_bytes
+    )
+    if fetch is not None:
+        model.fetch = pyo.Constraint(range(instance.servers))
+        new = ~fetch.held[server, item]
+        most = np.full(instance.servers, fetch.max_bytes)
+        _add_knapsacks(model, model.fetch, instance, server, item, new, most)
     return dict(zip(zip(server.tolist(), item.tolist(), strict=True), variables, strict=True))
+
+
+def _add_knapsacks(
+    model: pyo.ConcreteModel,
+    rows: pyo.Constraint,
+    instance: Instance,
+    server: IntArray,
+    item: IntArray,
+    counted: BoolArray,
+    room_bytes: IntArray,
+) -> None:
+    """Add a row for each server: the bytes of some of its pairs fit in its room."""
+    variables = list(model.x.values())
+    for n in range(instance.servers):
+        mine = np.flatnonzero(counted & (server == n))
+        sizes = instance.item_bytes[item[mine]]
+        weights, room, exact = capacity_weights(sizes, int(room_bytes[n]))
+        if np.isfinite(room):
+            rows[n] = (None, linear(weights.tolist(), [variables[k] for k in mine.tolist()]), room)
+        model.exact = model.exact and exact
 
 
 def useful_pairs(instance: Instance) -> BoolArray:

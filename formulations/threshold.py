@@ -9,11 +9,14 @@ import numpy as np
 import pyomo.environ as pyo
 
 from ..problem.evaluate import latency_empty_s, request_latency_s
+from ..problem.fetch import FetchLimit
 from ..problem.instance import Instance
 from .placement_block import add_placement, check_rows, linear, new_model
 
 
-def threshold_model(instance: Instance, *, time_s: float = math.inf) -> pyo.ConcreteModel:
+def threshold_model(
+    instance: Instance, *, time_s: float = math.inf, fetch: FetchLimit | None = None
+) -> pyo.ConcreteModel:
     """Build the model without merging anything.
 
     For the distinct latencies ``tau_0 < tau_1 < ...`` of a user's servers and device, ``z[r, j]``
@@ -25,6 +28,8 @@ def threshold_model(instance: Instance, *, time_s: float = math.inf) -> pyo.Conc
     instance : Instance
     time_s : float
         Seconds that there are to build it; by default as many as it takes.
+    fetch : FetchLimit, optional
+        What servers may fetch: constraint ``fetch``.
 
     Returns
     -------
@@ -58,7 +63,7 @@ def threshold_model(instance: Instance, *, time_s: float = math.inf) -> pyo.Conc
     check_rows(sum(len(needed) for _, _, _, needed, _ in rows), "threshold", time_s)
 
     model = new_model("threshold")
-    x = add_placement(model, instance)
+    x = add_placement(model, instance, fetch)
     model.z = pyo.Var([(r, j) for r, j, *_ in rows], bounds=(0, 1))
     model.reach = pyo.Constraint(pyo.Any)
     for r, j, _, needed, near in rows:

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..guarantees import Guarantee, best_of, curved
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.demand import Demand, merged_demand
 from ..problem.errors import InputError
 from ..problem.evaluate import latency_table_s
 from ..problem.instance import BoolArray, FloatArray, Instance
 from ..problem.placement import Placement
-from ..problem.solution import StoppedBy
+from ..problem.solution import ROUNDING, Solution, StoppedBy
 from ..responses.best_response import best_response, take_in
-from .successive import guarantee, in_turn
+from ..structure import Structure
+from .successive import guarantee as in_turn_guarantee
+from .successive import in_turn
 
 #: Improvements below this share of the latency are rounding errors.
 _NEGLIGIBLE = 1e-12
@@ -114,6 +117,20 @@ def total_latency_s(demand: Demand, table: FloatArray) -> float:
     for column in demand.sets[demand.expert_set].T:
         np.maximum(slowest, table[demand.user, column], out=slowest)
     return float(demand.rate @ slowest)
+
+
+def guarantee(structure: Structure, solution: Solution) -> Guarantee:
+    """That of `successive`, and with K = 1 that of any placement which no single server improves.
+
+    Best responses are exact with K = 1. What they leave for rounding must be nothing beside the
+    saving.
+    """
+    known = in_turn_guarantee(structure, solution)
+    left_s = structure.servers * _NEGLIGIBLE * solution.latency_empty_s
+    done = solution.stopped_by is StoppedBy.FINISHED
+    if structure.single and done and left_s <= ROUNDING * (solution.saving_s or 0.0):
+        return best_of(known, curved(structure, "no single server improves it"))
+    return known
 
 
 METHOD = Method(

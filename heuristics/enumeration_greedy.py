@@ -8,13 +8,14 @@ from itertools import combinations
 
 import numpy as np
 
-from ..guarantees import Guarantee, Structure, no_guarantee
+from ..guarantees import Guarantee, curved, no_guarantee
 from ..method import Limits, Method, Outcome
 from ..problem.errors import InputError, UnsupportedError
 from ..problem.instance import BoolArray, Instance
 from ..problem.placement import Placement
 from ..problem.solution import Solution, StoppedBy
 from ..problem.terms import coverage_terms
+from ..structure import Structure
 from .greedy import Gains, greedy_pass, only_for_one_expert
 
 #: Runs that take longer than this are refused, when no shorter time limit is given.
@@ -30,7 +31,7 @@ def enumeration_greedy(instance: Instance, *, limits: Limits, seed: int, depth: 
     one knapsack for each server no depth gives more than 1/2: M copies of a gadget leave
     (M + d) / 2M (suite ``tight``, docs/guarantees.md). The SlimCaching paper (arXiv:2507.06567)
     claims 1 - 1/e for its own algorithm, whose text is not at hand; this one has no such ratio.
-    Experts of equal size: at least 1/2, as `greedy`.
+    Experts of equal size: as `greedy`.
 
     Parameters
     ----------
@@ -108,13 +109,11 @@ def guarantee(structure: Structure, solution: Solution) -> Guarantee:
     """See `enumeration_greedy`."""
     if solution.stopped_by is not StoppedBy.FINISHED:
         return no_guarantee("stopped early")
+    if structure.one_size:
+        return curved(structure, "experts of equal size")
     if structure.servers <= 1:
-        if structure.one_size:
-            return Guarantee(1.0, "K = 1, one server, experts of equal size")
         depth = int(solution.options.get("depth", 2))
         return Guarantee(depth / (depth + 1), f"K = 1, one server, depth {depth}")
-    if structure.one_size:
-        return Guarantee(0.5, "K = 1, experts of equal size")
     return no_guarantee("several servers, experts of different sizes")
 
 

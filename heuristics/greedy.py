@@ -7,13 +7,14 @@ from typing import Literal
 
 import numpy as np
 
-from ..guarantees import Guarantee, Structure, no_guarantee
+from ..guarantees import Guarantee, no_guarantee
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.arrays import sums
 from ..problem.instance import BoolArray, FloatArray, Instance, IntArray
 from ..problem.placement import Placement
 from ..problem.solution import Solution, StoppedBy
 from ..problem.terms import Terms, coverage_terms
+from ..structure import Structure
 
 #: Gains below this share of the weight of all terms with the item are rounding errors.
 _NEGLIGIBLE = 1e-13
@@ -24,14 +25,17 @@ Rule = Literal["gain", "density", "best"]
 def greedy(instance: Instance, *, limits: Limits, seed: int, rule: Rule = "best") -> Outcome:
     """Add the (server, expert) pair with the largest gain until none fits or helps.
 
-    With K = 1 the saving is monotone submodular. With experts of equal size the capacities form a
-    partition matroid, and the saving is at least 1/2 of the optimum (Fisher, Nemhauser, Wolsey
-    1978, doi:10.1007/BFb0121195). With K >= 2 there is no guarantee: where experts pay only
-    together, every single gain is 0 and greedy stops at once.
+    With K = 1 the saving is monotone submodular, and ranked by gain it is at least 1 / (p + c) of
+    the optimum: c is the total curvature, and p the number of experts that must leave a server at
+    most so that another one fits. Experts of equal size form a partition matroid, p = 1: at least
+    1/2 (Fisher, Nemhauser, Wolsey 1978, doi:10.1007/BFb0121195; with c Conforti, Cornuejols 1984,
+    doi:10.1016/0166-218X(84)90003-9). Other sizes form a p-extendible system (Mestre 2006,
+    doi:10.1007/11841036_48); docs/guarantees.md has the proof. With K >= 2 there is no guarantee:
+    where experts pay only together, every single gain is 0 and greedy stops at once.
 
-    On one server with K = 1 gains add up. Then equal sizes make it optimal; else "best" saves at
-    least 1/2 of the optimum: the experts by gain per byte until one does not fit, and that one,
-    gain at least the optimum, and the pass by gain begins with no less than that one.
+    On one server with K = 1 gains add up, so c = 0. Then equal sizes make it optimal; else "best"
+    saves at least 1/2 of the optimum, too: the experts by gain per byte until one does not fit, and
+    that one, gain at least the optimum, and the pass by gain begins with no less than that one.
 
     Parameters
     ----------
@@ -182,18 +186,19 @@ def only_for_one_expert(instance: Instance) -> str | None:
 
 
 def guarantee(structure: Structure, solution: Solution) -> Guarantee:
-    """See `greedy`; one server with K = 1 is a knapsack with additive gains."""
+    """See `greedy`."""
     if solution.stopped_by is not StoppedBy.FINISHED:
         return no_guarantee("stopped early")
     if not structure.single:
         return no_guarantee("K >= 2: single experts may gain nothing")
-    if structure.one_size:
-        if structure.servers <= 1:
-            return Guarantee(1.0, "K = 1, one server, experts of equal size")
-        return Guarantee(0.5, "K = 1, experts of equal size")
-    if structure.servers <= 1 and solution.options.get("rule", "best") == "best":
+    rule = "gain" if structure.one_size else solution.options.get("rule", "best")
+    if rule == "density":
+        return no_guarantee("experts of different sizes, ranked by gain per byte alone")
+    p, c = structure.exchange, structure.total_curvature
+    if rule == "best" and structure.servers <= 1 and p > 2:
         return Guarantee(0.5, "K = 1, one server")
-    return no_guarantee("experts of different sizes")
+    moved = "equal size" if p == 1 else f"sizes of which {p} make room for one"
+    return Guarantee(1 / (p + c), f"K = 1, total curvature {c:.4g}, experts of {moved}")
 
 
 METHOD = Method(

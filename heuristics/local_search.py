@@ -14,6 +14,7 @@ from ..method import Deadline, Limits, Method, Outcome
 from ..problem.demand import merged_demand
 from ..problem.errors import InputError
 from ..problem.evaluate import latency_empty_s
+from ..problem.fetch import FetchLimit
 from ..problem.instance import BoolArray, Instance, IntArray
 from ..problem.placement import Placement
 from ..problem.solution import StoppedBy, latency_gap
@@ -46,6 +47,7 @@ def local_search(
     patience: int = 60,
     iterations: int | None = None,
     bound: float | None = None,
+    fetch: FetchLimit | None = None,
 ) -> Outcome:
     """Search for the best placement that time allows.
 
@@ -69,6 +71,8 @@ def local_search(
         Stop after so many neighbourhoods.
     bound : float, optional
         A known lower bound on the latency in seconds, to stop within the gap of `limits`.
+    fetch : FetchLimit, optional
+        What servers may fetch; every neighbourhood keeps it. Then only the given start is taken.
     """
     for name, most in (("patience", patience), ("iterations", iterations)):
         if most is not None and most < 1:
@@ -76,9 +80,9 @@ def local_search(
     if bound is not None and not 0 <= bound < math.inf:
         raise InputError(f"option bound: must be >= 0 and finite, got {bound}")
     deadline = limits.deadline()
-    search = _Search(instance, seed)
+    search = _Search(instance, seed, fetch)
     best, saving, share = None, -1.0, None
-    for cached, certified in _starts(instance, search.terms, deadline, seed, start):
+    for cached, certified in _starts(search, deadline, seed, start):
         share = certified if share is None else share
         value = search.terms.saving_s(cached)
         if value > saving:
@@ -131,13 +135,14 @@ def local_search(
 
 
 def _starts(
-    instance: Instance,
-    terms: Terms,
-    deadline: Deadline,
-    seed: int,
-    start: Placement | None,
+    search: _Search, deadline: Deadline, seed: int, start: Placement | None
 ) -> Iterator[InTurn]:
     """Placements to begin with; the first one in any case, the others while there is time."""
+    instance, terms = search.instance, search.terms
+    if start is not None and search.fetch is not None:
+        # Best responses do not know of it.
+        yield InTurn(start.cached(instance), None)
+        return
     demand = merged_demand(instance)
 
     def both(first: InTurn, order: Sequence[int], until: Deadline) -> Iterator[InTurn]:
@@ -184,8 +189,9 @@ class _Part:
 class _Search:
     """What stays the same during a search."""
 
-    def __init__(self, instance: Instance, seed: int) -> None:
+    def __init__(self, instance: Instance, seed: int, fetch: FetchLimit | None) -> None:
         self.instance = instance
+        self.fetch = fetch
         self.terms = coverage_terms(instance)
         self.rng = np.random.default_rng(seed)
         first = np.cumsum([0] + [model.layers for model in instance.models])
@@ -206,9 +212,11 @@ class _Search:
         self.shared = member.T @ (weight[:, None] * member)
 
     def fits(self, cached: BoolArray) -> bool:
-        """Whether no capacity is exceeded."""
+        """Whether no capacity is exceeded, and nothing too much is fetched."""
         used = cached @ self.instance.item_bytes
-        return bool((used <= self.instance.capacity_bytes).all())
+        if (used > self.instance.capacity_bytes).any():
+            return False
+        return self.fetch is None or self.fetch.allows(self.instance, cached)
 
     def without_useless(self, cached: BoolArray) -> BoolArray:
         """Drop copies that no paid term needs, server by server: room for better ones."""
@@ -255,7 +263,7 @@ class _Search:
         free[np.ix_(servers, items)] = True
         return _Part(
             free=free,
-            model=coverage_program(self.instance, part, free=free, fixed=cached),
+            model=coverage_program(self.instance, part, free=free, fixed=cached, fetch=self.fetch),
             whole=len(servers) == N and taken == self.layers,
         )
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from ..guarantees import Guarantee, Structure, no_guarantee
+from ..guarantees import Guarantee, coverage_share, no_guarantee
 from ..linear.coverage_program import coverage_program
 from ..linear.highs import run_highs
 from ..method import Limits, Method, Outcome
@@ -14,6 +12,7 @@ from ..problem.instance import FloatArray, Instance
 from ..problem.placement import Placement, within_capacities
 from ..problem.solution import ROUNDING, Solution, StoppedBy
 from ..problem.terms import Terms, coverage_terms
+from ..structure import Structure
 from .greedy import Gains, greedy_pass, only_for_one_expert
 
 #: Values this near to 0 or 1 are whole.
@@ -24,10 +23,11 @@ def pipage(instance: Instance, *, limits: Limits, seed: int) -> Outcome:
     """Solve the linear relaxation of `coverage`, round it inside each server, then refill.
 
     ``F(x) = sum_t w_t (1 - prod_{n in G_t} (1 - x[n, i_t]))`` agrees with the saving at whole x and
-    is at least 1 - 1/e of the relaxation's value. Moving bytes between two fractional experts of
+    is at least ``1 - (1 - 1/g)^g`` of the relaxation's value, g the largest number of servers in a
+    term: more than 1 - 1/e. Moving bytes between two fractional experts of
     one server is a line on which F is linear, because no term has two experts: one of its ends is
     no worse, and there one of the two is whole. With experts of equal size nothing fractional
-    remains, so the saving is at least 1 - 1/e of the relaxation's value, for any number of servers
+    remains, so the saving is at least that share of the relaxation's value, with any servers
     (Ageev, Sviridenko 2004, doi:10.1023/B:JOCO.0000038913.96607.c2). With unequal sizes at most one
     fractional expert per server remains and is dropped, which no guarantee covers. What is left of
     the capacities is filled greedily.
@@ -115,7 +115,9 @@ def guarantee(structure: Structure, solution: Solution) -> Guarantee:
     if solution.stopped_by is not StoppedBy.FINISHED:
         return no_guarantee("stopped early")
     if structure.one_size:
-        return Guarantee(1 - 1 / math.e, "K = 1, experts of equal size: 1 - 1/e")
+        g = structure.largest_set
+        because = f"K = 1, experts of equal size, at most {g} servers for a request"
+        return Guarantee(coverage_share(g), because)
     return no_guarantee("experts of different sizes")
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..guarantees import Guarantee, Structure, server_by_server
+from ..guarantees import Guarantee, server_by_server
 from ..method import Deadline, Limits, Method, Outcome
 from ..problem.demand import merged_demand
 from ..problem.errors import InputError
@@ -16,6 +16,7 @@ from ..problem.instance import BoolArray, Instance
 from ..problem.placement import Placement
 from ..problem.solution import Solution, StoppedBy
 from ..responses.best_response import best_response, take_in
+from ..structure import Structure
 
 
 def successive(instance: Instance, *, limits: Limits, seed: int, epsilon: float = 0.0) -> Outcome:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ..problem.instance import BoolArray, FloatArray
 from .model_table import ModelCard
+from .places import Server
 from .scenario import Scenario
 
 _THERMAL_NOISE_DBM_HZ = -174.0
@@ -30,8 +32,71 @@ class Links(NamedTuple):
     local: FloatArray
 
 
+class Weights(NamedTuple):
+    """Experts of a model as they are stored.
+
+    Attributes
+    ----------
+    card : ModelCard
+    precision : str
+    """
+
+    card: ModelCard
+    precision: str
+
+
+class ExpertTimes(NamedTuple):
+    """Time of one token in one expert, in seconds.
+
+    Attributes
+    ----------
+    server : float array [N, M]
+    cloud, local : float array [M]
+    """
+
+    server: FloatArray
+    cloud: FloatArray
+    local: FloatArray
+
+
+def expert_times(
+    scenario: Scenario, weights: Sequence[Weights], servers: Sequence[Server]
+) -> ExpertTimes:
+    """Time of one token in one expert, without any link.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    weights : sequence of Weights
+        M models.
+    servers : sequence of Server
+        Their arithmetic and bandwidth, where told.
+    """
+
+    def times(flops: float, bytes_per_s: float) -> list[float]:
+        return [expert_s(card, precision, flops, bytes_per_s) for card, precision in weights]
+
+    rows = [
+        times(
+            scenario.server_flops if server.flops is None else server.flops,
+            scenario.server_bytes_per_s if server.bytes_per_s is None else server.bytes_per_s,
+        )
+        for server in servers
+    ]
+    return ExpertTimes(
+        server=np.array(rows).reshape(len(servers), len(weights)),
+        cloud=np.array(times(scenario.cloud_flops, scenario.cloud_bytes_per_s)),
+        local=np.array(times(scenario.device_flops, scenario.device_bytes_per_s)),
+    )
+
+
 def link_latencies(
-    scenario: Scenario, server_position_m: FloatArray, user_position_m: FloatArray
+    scenario: Scenario,
+    server_position_m: FloatArray,
+    user_position_m: FloatArray,
+    *,
+    weights: Sequence[Weights] = (),
+    servers: Sequence[Server] = (),
 ) -> Links:
     """Compute all round trips of a scenario.
 
@@ -45,22 +110,34 @@ def link_latencies(
     ----------
     scenario : Scenario
     server_position_m, user_position_m : float array [N, 2] and [U, 2]
+        NaN where unknown: out of reach.
+    weights : sequence of Weights, optional
+        M models, by default the scenario's.
+    servers : sequence of Server, optional
+        What is told about each server.
 
     Returns
     -------
     Links
     """
+    weights = weights or [Weights(card, scenario.precision) for card in scenario.cards()]
+    servers = servers or [Server()] * len(server_position_m)
     # Extreme scenarios overflow to 0 or infinity here, and Instance refuses those.
     with np.errstate(all="ignore"):
-        return _link_latencies(scenario, server_position_m, user_position_m)
+        return _link_latencies(scenario, server_position_m, user_position_m, weights, servers)
 
 
 def _link_latencies(
-    scenario: Scenario, server_position_m: FloatArray, user_position_m: FloatArray
+    scenario: Scenario,
+    server_position_m: FloatArray,
+    user_position_m: FloatArray,
+    weights: Sequence[Weights],
+    servers: Sequence[Server],
 ) -> Links:
-    cards = scenario.cards()
+    cards = [card for card, _ in weights]
     bits = np.array([card.hidden * scenario.activation_bits for card in cards], dtype=float)
     U, N = len(user_position_m), len(server_position_m)
+    to_cloud = np.full((U, 1), 2 * scenario.cloud_s)
     distance = _distances(user_position_m, server_position_m)
     in_range: BoolArray = np.less_equal(distance, scenario.radius_m)
     up = _shannon_bps(scenario, distance, scenario.user_power_dbm)
@@ -80,20 +157,21 @@ def _link_latencies(
             2 * (scenario.backhaul_hop_s + between[:, :, None] / _FIBRE_M_PER_S)
             + 2 * bits / scenario.backhaul_bps
         )
-        hop[np.greater(between, scenario.backhaul_reach_m)] = np.inf
+        hop[~np.less_equal(between, scenario.backhaul_reach_m)] = np.inf
         first = radio[np.arange(U), home]
         through_home = np.where(covered[:, None, None], first[:, None, :] + hop[home], np.inf)
         reach = np.minimum(radio, through_home)
         access = np.where(covered[:, None], first, fallback)
+        measured = np.array([np.nan if s.cloud_rtt_ms is None else s.cloud_rtt_ms for s in servers])
+        known = covered & ~np.isnan(measured[home])
+        to_cloud[known, 0] = measured[home[known]] / 1e3
     else:
         reach, access = radio, fallback
-    server_s = _compute_s(cards, scenario, scenario.server_flops, scenario.server_bytes_per_s)
-    cloud_s = _compute_s(cards, scenario, scenario.cloud_flops, scenario.cloud_bytes_per_s)
-    local_s = _compute_s(cards, scenario, scenario.device_flops, scenario.device_bytes_per_s)
+    times = expert_times(scenario, weights, servers)
     return Links(
-        server=rounded(reach + server_s),
-        cloud=rounded(access + 2 * scenario.cloud_s + cloud_s),
-        local=rounded(np.broadcast_to(local_s, (U, len(cards)))),
+        server=rounded(reach + times.server),
+        cloud=rounded(access + to_cloud + times.cloud),
+        local=rounded(np.broadcast_to(times.local, (U, len(cards)))),
     )
 
 
@@ -124,13 +202,6 @@ def _shannon_bps(scenario: Scenario, distance_m: FloatArray, power_dbm: float) -
     snr = 10 ** ((power_dbm - loss_db - noise_dbm) / 10)
     rate: FloatArray = scenario.bandwidth_hz * np.log2(1 + snr)
     return np.maximum(rate, 1.0)
-
-
-def _compute_s(
-    cards: tuple[ModelCard, ...], scenario: Scenario, flops: float, bytes_per_s: float
-) -> FloatArray:
-    """Time of one token in one expert of each model; [M] in seconds."""
-    return np.array([expert_s(card, scenario.precision, flops, bytes_per_s) for card in cards])
 
 
 def expert_s(card: ModelCard, precision: str, flops: float, bytes_per_s: float) -> float:

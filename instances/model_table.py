@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..problem.errors import InputError
@@ -83,15 +85,46 @@ def model_table() -> dict[str, ModelCard]:
     return cards
 
 
-def model_card(name: str) -> ModelCard:
+@cache
+def published_names() -> dict[str, str]:
+    """Names in the table by the names on Hugging Face, in lower case."""
+    text = files(__package__).joinpath("published.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines())
+    return {row["published"].lower(): row["name"] for row in rows}
+
+
+def same_model(one: str, other: str) -> bool:
+    """Whether two names, in the table or published, in any case, are of one model."""
+    names = [published_names().get(name.lower(), name.lower()) for name in (one, other)]
+    return names[0] == names[1]
+
+
+def model_card(name: str, folder: str | Path = "") -> ModelCard:
     """Look a model up.
+
+    Parameters
+    ----------
+    name : str
+        In the table; as published on Hugging Face, such as ``mistralai/Mixtral-8x7B-v0.1``; or the
+        path of a ``config.json`` or of a folder with one.
+    folder : path
+        Paths are relative to it; by default to the current one.
 
     Raises
     ------
     InputError
-        If the name is unknown; the message lists the known ones.
+        If the name is unknown, the message lists the known ones; or the configuration is unusable.
     """
     table = model_table()
-    if name not in table:
-        raise InputError(f"unknown model {name!r}, known: {', '.join(table)}")
-    return table[name]
+    known = published_names().get(name.lower(), name)
+    if known in table:
+        return table[known]
+    path = Path(folder) / name
+    # Path.exists raises on names that are too long for a path.
+    if os.path.exists(path):  # noqa: PTH110
+        from .model_config import read_model_config
+
+        return read_model_config(path)
+    raise InputError(
+        f"unknown model {name!r}, known: {', '.join(table)}; and paths of a config.json"
+    )

@@ -17,18 +17,13 @@ from ..problem.instance import FloatArray, Instance, Requests
 from ..routing.imatrix import is_imatrix, read_imatrix
 from ..routing.logical_count import read_logical_count
 from ..routing.recording import Counts
-from .generate import (
-    build_instance,
-    check_size,
-    drawn_positions,
-    random_stream,
-    scenario_fields,
-)
+from .generate import build_instance, check_size, scenario_fields
+from .geography import Geography, at_geography, drawn_geography
 from .links import rounded
-from .model_table import model_table
+from .model_table import ModelCard, model_table
 from .scenario import Scenario
 from .set_law import max_entropy_law
-from .sites import Geography, draw_geography
+from .streams import random_stream
 
 LAW = (
     "assumed: the expert sets follow the maximum-entropy (conditional Poisson) law with the "
@@ -87,8 +82,7 @@ def import_popularity(
     scenario: Scenario,
     *,
     seed: int,
-    sites: str | Path | None = None,
-    points: str | Path | None = None,
+    geography: Geography | None = None,
     name: str | None = None,
 ) -> Instance:
     """Build an instance from counts of the experts' use.
@@ -105,8 +99,8 @@ def import_popularity(
         With one model; its `layers` cut the counts to their first layers. Fields about popularity
         are not used, but for `max_sets`, see `max_entropy_law`.
     seed : int
-    sites, points : path, optional
-        Recorded positions, see `draw_geography`; otherwise drawn in the scenario's area.
+    geography : Geography, optional
+        See `read_geography`; otherwise drawn in the scenario's area.
     name : str, optional
 
     Raises
@@ -116,44 +110,24 @@ def import_popularity(
     """
     if not counts or len(counts) != len(names):
         raise InputError("popularity: at least one file of counts, and a name for each")
-    scenario = _fitted(scenario, counts)
+    if len(scenario.models) != 1:
+        raise InputError("models: popularity counts are of one model")
+    layers = counted_layers(counts, scenario.cards()[0], scenario.layers)
+    scenario = dataclasses.replace(scenario, layers=layers)
+    if geography is not None:
+        scenario = at_geography(scenario, geography)
     check_size(scenario)
     card = scenario.cards()[0]
-    geography = _geography(scenario, sites, points, seed)
-    rng = random_stream(seed, 3)
-    experts, rate, layer_of = [], [], []
-    kind_rows = []
-    for number, table in enumerate(counts):
-        rows = 0
-        for layer in range(card.layers):
-            marginals = table[layer] / table[layer].sum() * card.top_k
-            try:
-                law = max_entropy_law(marginals, card.top_k, max_sets=scenario.max_sets, rng=rng)
-            except InputError as error:
-                raise InputError(f"{names[number]}: layer {layer}: {error}") from None
-            experts.append(law.sets)
-            rate.append(law.probability / scenario.users)
-            layer_of.append(np.full(len(law.sets), layer))
-            rows += len(law.sets)
-        kind_rows.append(rows)
-    first = np.concatenate([[0], np.cumsum(kind_rows)])
+    geography = geography or drawn_geography(scenario, seed)
     kinds = [u % len(counts) for u in range(scenario.users)]
-    row = np.concatenate([np.arange(first[k], first[k + 1]) for k in kinds])
-    requests = Requests(
-        user=np.repeat(np.arange(scenario.users), np.array(kind_rows)[kinds]).astype(np.int32),
-        model=np.zeros(len(row), dtype=np.int32),
-        layer=np.concatenate(layer_of)[row].astype(np.int32),
-        experts=np.concatenate(experts)[row].astype(np.int32),
-        rate=rounded(np.concatenate(rate))[row],
-    )
     return build_instance(
         scenario,
-        geography.server_position_m,
-        geography.user_position_m,
-        requests=requests,
+        geography,
+        requests=counted_requests(
+            counts, names, card, kinds, max_sets=scenario.max_sets, rng=random_stream(seed, 3)
+        ),
         name=name or f"{card.name}-popularity-n{scenario.servers}-u{scenario.users}-s{seed}",
         description=f"Recorded expert popularity of {card.name}; the law of the sets is assumed",
-        server_names=geography.server_names,
         meta={
             "generator": "popularity",
             "seed": seed,
@@ -162,6 +136,66 @@ def import_popularity(
             "geography": geography.meta,
             "scenario": scenario_fields(scenario),
         },
+    )
+
+
+def counted_requests(
+    counts: Sequence[FloatArray],
+    names: Sequence[str],
+    card: ModelCard,
+    kinds: Sequence[int],
+    *,
+    max_sets: int,
+    rng: np.random.Generator,
+) -> Requests:
+    """Turn counts into requests.
+
+    Parameters
+    ----------
+    counts : sequence of float arrays [layers, experts]
+    names : sequence of str
+        One for each array, for messages.
+    card : ModelCard
+        Its layers are the first ones of the counts.
+    kinds : sequence of int
+        Which counts each of the U users follows.
+    max_sets : int
+        See `max_entropy_law`.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Requests
+        User by user. The rates of each layer sum to 1.
+
+    Raises
+    ------
+    InputError
+        If one expert would be used more than once per token.
+    """
+    experts, rate, layer_of = [], [], []
+    kind_rows = []
+    for number, table in enumerate(counts):
+        rows = 0
+        for layer in range(card.layers):
+            marginals = table[layer] / table[layer].sum() * card.top_k
+            try:
+                law = max_entropy_law(marginals, card.top_k, max_sets=max_sets, rng=rng)
+            except InputError as error:
+                raise InputError(f"{names[number]}: layer {layer}: {error}") from None
+            experts.append(law.sets)
+            rate.append(law.probability / len(kinds))
+            layer_of.append(np.full(len(law.sets), layer))
+            rows += len(law.sets)
+        kind_rows.append(rows)
+    first = np.concatenate([[0], np.cumsum(kind_rows)])
+    row = np.concatenate([np.arange(first[k], first[k + 1]) for k in kinds])
+    return Requests(
+        user=np.repeat(np.arange(len(kinds)), np.array(kind_rows)[list(kinds)]).astype(np.int32),
+        model=np.zeros(len(row), dtype=np.int32),
+        layer=np.concatenate(layer_of)[row].astype(np.int32),
+        experts=np.concatenate(experts)[row].astype(np.int32),
+        rate=rounded(np.concatenate(rate))[row],
     )
 
 
@@ -181,34 +215,29 @@ def matching_popularity_model(counts: FloatArray) -> str:
     return fitting[0]
 
 
-def _fitted(scenario: Scenario, counts: Sequence[FloatArray]) -> Scenario:
-    if len(scenario.models) != 1:
-        raise InputError("models: popularity counts are of one model")
-    card = scenario.cards()[0]
-    if scenario.layers is None and counts[0].shape[0] > card.layers:
-        raise InputError(
-            f"expert_popularity: {counts[0].shape[0]} layers, but {card.name} has {card.layers}"
-        )
-    layers = scenario.layers or counts[0].shape[0]
+def counted_layers(counts: Sequence[FloatArray], card: ModelCard, layers: int | None) -> int:
+    """Check that counts are of a model, and say how many of their layers are wanted.
+
+    Parameters
+    ----------
+    counts : sequence of float arrays [layers, experts]
+    card : ModelCard
+    layers : int, optional
+        The first so many; by default those of the first counts.
+
+    Raises
+    ------
+    InputError
+    """
+    found = counts[0].shape[0]
+    if layers is None and found > card.layers:
+        raise InputError(f"expert_popularity: {found} layers, but {card.name} has {card.layers}")
+    wanted = layers or found
     for table in counts:
-        if table.shape[0] < layers:
-            raise InputError(f"layers: the counts have {table.shape[0]}, not {layers}")
+        if table.shape[0] < wanted:
+            raise InputError(f"layers: the counts have {table.shape[0]}, not {wanted}")
         if table.shape[1] != card.experts:
             raise InputError(
                 f"expert_popularity: {table.shape[1]} experts, but {card.name} has {card.experts}"
             )
-    return dataclasses.replace(scenario, layers=layers)
-
-
-def _geography(
-    scenario: Scenario, sites: str | Path | None, points: str | Path | None, seed: int
-) -> Geography:
-    if sites is not None and points is not None:
-        return draw_geography(
-            sites, points, servers=scenario.servers, users=scenario.users, seed=seed
-        )
-    if sites is not None or points is not None:
-        raise InputError("sites and points: give both or neither")
-    servers = drawn_positions(seed, 1, scenario.servers, scenario.area_m)
-    users = drawn_positions(seed, 2, scenario.users, scenario.area_m)
-    return Geography(servers, users, (), {"drawn": "uniform in the scenario's square"})
+    return wanted

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from ..problem.errors import InputError
 from ..problem.instance import Instance
 from ..problem.instance_file import read_instance
-from .gadgets import greedy_gadgets
+from .gadgets import densest_subgraph, greedy_gadgets, max_cut
 from .generate import generate
+from .geography import read_geography
 from .scenario import Scenario
 from .trace import import_trace, matching_model, read_trace
+
+#: Vertices of the subgraphs that the suites ask for.
+_ROOM = 6
 
 
 class Generated(msgspec.Struct, frozen=True, tag="generated", forbid_unknown_fields=True):
@@ -71,11 +75,17 @@ class Recorded(msgspec.Struct, frozen=True, tag="recorded", forbid_unknown_field
             _check_sum(path, self.sha256[name])
         trace = read_trace(self.files["trace"], self.files.get("sequences"))
         scenario = Scenario(models=(matching_model(trace),)).replace(**self.scenario)
+        geography = read_geography(
+            self.files["sites"],
+            self.files["points"],
+            servers=scenario.servers,
+            users=scenario.users,
+            seed=self.seed,
+        )
         return import_trace(
             trace,
             scenario,
-            self.files["sites"],
-            self.files["points"],
+            geography,
             seed=self.seed,
             max_sets=self.max_sets,
             source=Path(self.files["trace"]).name,
@@ -84,15 +94,29 @@ class Recorded(msgspec.Struct, frozen=True, tag="recorded", forbid_unknown_field
 
 
 class Gadgets(msgspec.Struct, frozen=True, tag="gadgets", forbid_unknown_fields=True):
-    """Copies of the gadget on which greedy reaches 1/2; see `greedy_gadgets`."""
+    """A gadget and its size; see the functions of `gadgets`.
+
+    Attributes
+    ----------
+    name : str
+    size : int
+        Copies, vertices or spokes.
+    kind : {"greedy", "densest-subgraph", "max-cut"}
+    labels : dict
+    """
 
     name: str
-    copies: int
+    size: int
+    kind: Literal["greedy", "densest-subgraph", "max-cut"] = "greedy"
     labels: dict[str, Any] = {}
 
     def make(self) -> Instance:
         """Build the instance."""
-        return greedy_gadgets(self.copies, self.name)
+        if self.kind == "greedy":
+            return greedy_gadgets(self.size, self.name)
+        if self.kind == "max-cut":
+            return max_cut(self.size, self.name)
+        return densest_subgraph(self.size, _ROOM, self.name)
 
 
 Recipe = Generated | Stored | Recorded | Gadgets

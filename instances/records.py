@@ -14,7 +14,7 @@ from ..problem.files import decode, read_bytes
 from ..problem.instance import Instance
 from ..problem.placement import Placement
 from ..problem.solution import Solution
-from .recipe import Gadgets, Generated
+from .recipe import Recipe
 from .suites import SUITES
 
 _FOLDER = Path(__file__).parent
@@ -110,7 +110,7 @@ def load_instance(name: str) -> Instance:
     return instance.replace(meta={**instance.meta, "best_known": best})
 
 
-def recipe_of(name: str) -> Generated | Gadgets:
+def recipe_of(name: str) -> Recipe:
     """Recipe of a suite's instance.
 
     Raises

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..problem.errors import InputError
-from ..problem.file_kind import FileKind
-from ..problem.files import check_writable, write_bytes
 from ..problem.instance import Instance
-from ..problem.instance_file import INSTANCE_FILE, instance_bytes
 from .model_table import model_table
-from .recipe import Gadgets, Generated
-
-_SUMS_FILE = FileKind("list of SHA-256 sums", rb"[0-9a-f]{64}  ")
+from .recipe import Gadgets, Generated, Recipe
 
 
 @dataclass(frozen=True)
@@ -28,13 +21,13 @@ class Suite:
     name, summary : str
     version : int
         Grows when an instance changes; results of other versions must not be compared.
-    recipes : tuple of Generated and Gadgets
+    recipes : tuple of Recipe
     """
 
     name: str
     summary: str
     version: int
-    recipes: tuple[Generated | Gadgets, ...]
+    recipes: tuple[Recipe, ...]
 
     def instances(self) -> Iterator[Instance]:
         """Generate the instances one by one."""
@@ -185,9 +178,13 @@ SUITES = {
         ),
         Suite(
             "tight",
-            "K = 1, made so that greedy reaches 1/2 and enumeration hardly more",
-            1,
-            tuple(Gadgets(f"tight-greedy-m{copies}", copies) for copies in (1, 5, 13, 20)),
+            "K = 1 where greedy reaches 1/2; K = 2 as densest subgraph and as largest cut",
+            2,
+            (
+                *(Gadgets(f"tight-greedy-m{copies}", copies) for copies in (1, 5, 13, 20)),
+                Gadgets("tight-densest-paley17", 17, "densest-subgraph"),
+                Gadgets("tight-cut-petersen", 5, "max-cut"),
+            ),
         ),
     )
 }
@@ -204,29 +201,3 @@ def find_suite(name: str) -> Suite:
     if name not in SUITES:
         raise InputError(f"unknown suite {name!r}, known: {', '.join(SUITES)}")
     return SUITES[name]
-
-
-def build_suite(suite: Suite, folder: str | Path) -> list[Path]:
-    """Write a suite's instances and their SHA-256 sums (``SHA256SUMS``) into a folder.
-
-    Raises
-    ------
-    InputError
-        If the folder cannot be made or written, or has other files of these names.
-    """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: {error.strerror or error}") from None
-    paths = [folder / f"{recipe.name}.json" for recipe in suite.recipes]
-    for path in paths:
-        check_writable(path, INSTANCE_FILE)
-    check_writable(folder / "SHA256SUMS", _SUMS_FILE)
-    sums = []
-    for path, instance in zip(paths, suite.instances(), strict=True):
-        data = instance_bytes(instance)
-        write_bytes(path, data, INSTANCE_FILE)
-        sums.append(f"{hashlib.sha256(data).hexdigest()}  {path.name}\n")
-    write_bytes(folder / "SHA256SUMS", "".join(sums).encode(), _SUMS_FILE)
-    return paths

@@ -18,10 +18,11 @@ from ..problem.errors import InputError
 from ..problem.files import decode, read_bytes
 from ..problem.instance import Instance, IntArray
 from ..problem.names import check_name
-from .generate import build_instance, random_stream, scenario_fields
+from .generate import build_instance, scenario_fields
+from .geography import Geography, at_geography
 from .model_table import ModelCard, model_table
 from .scenario import Scenario
-from .sites import draw_geography
+from .streams import random_stream
 from .trace_requests import follow
 
 #: Bytes of a trace's arrays, which may be compressed in a file of `MAX_FILE_BYTES`.
@@ -110,8 +111,7 @@ def read_trace(path: str | Path, sequences: str | Path | None = None) -> Trace:
 def import_trace(
     trace: Trace,
     scenario: Scenario,
-    sites: str | Path,
-    points: str | Path,
+    geography: Geography,
     *,
     seed: int,
     max_sets: int | None = None,
@@ -131,9 +131,9 @@ def import_trace(
     trace : Trace
     scenario : Scenario
         With one model; its `layers` cut the trace to its first layers. Fields about popularity
-        are not used.
-    sites, points : path
-        See `draw_geography`.
+        are not used, and the geography tells how many servers and users there are.
+    geography : Geography
+        See `read_geography`.
     seed : int
     max_sets : int, optional
         Keep only so many sets of each layer, those most frequent over all users. Rates stay as
@@ -150,22 +150,17 @@ def import_trace(
     if len(scenario.models) != 1:
         raise InputError("models: a trace is of one model")
     layers = fitted_layers(trace, scenario.cards()[0], scenario.layers)
-    scenario = dataclasses.replace(scenario, layers=layers)
-    geography = draw_geography(
-        sites, points, servers=scenario.servers, users=scenario.users, seed=seed
-    )
+    scenario = dataclasses.replace(at_geography(scenario, geography), layers=layers)
     rng = random_stream(seed, 3)
     user_category = np.resize(rng.permutation(len(trace.categories)), scenario.users)
     followed = follow(trace, layers, user_category, max_sets)
-    model = scenario.models[0]
+    model = scenario.cards()[0].name
     return build_instance(
         scenario,
-        geography.server_position_m,
-        geography.user_position_m,
+        geography,
         requests=followed.requests,
         name=name or f"{model}-trace-n{scenario.servers}-u{scenario.users}-s{seed}",
         description=f"Recorded routing of {model} over recorded sites",
-        server_names=geography.server_names,
         meta={
             "generator": "trace",
             "seed": seed,

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ..problem.errors import InputError
-from .generate import random_stream
+from .streams import random_stream
 from .trace import Trace
 
 Part = Literal["train", "test"]

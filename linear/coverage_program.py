@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..problem.arrays import sums, unique_rows
+from ..problem.fetch import FetchLimit
 from ..problem.instance import BoolArray, FloatArray, Instance, IntArray
 from ..problem.terms import Terms
 from .capacity_row import capacity_weights
@@ -47,6 +48,7 @@ def coverage_program(
     *,
     free: BoolArray | None = None,
     fixed: BoolArray | None = None,
+    fetch: FetchLimit | None = None,
 ) -> CoverageProgram:
     """Build the model over the free pairs, given what the others cache.
 
@@ -58,19 +60,26 @@ def coverage_program(
         Pairs to decide, by default all.
     fixed : bool array [N, I], optional
         What is cached outside the free pairs, by default nothing. Must fit in the capacities.
+    fetch : FetchLimit, optional
+        A second row for each server. What is cached outside the free pairs must fit in it.
     """
     shape = (instance.servers, instance.items)
     free = np.ones(shape, dtype=np.bool_) if free is None else free
     fixed = np.zeros(shape, dtype=np.bool_) if fixed is None else fixed & ~free
     cover = _cover(_open_terms(terms, free, fixed), free, shared=False)
-    sizes = instance.item_bytes[cover.item]
     left = instance.capacity_bytes - fixed @ instance.item_bytes
-    weight, room, exact = np.zeros(len(sizes)), np.zeros(instance.servers), True
-    for n in range(instance.servers):
-        mine = np.flatnonzero(cover.server == n)
-        weight[mine], room[n], same = capacity_weights(sizes[mine], int(left[n]))
-        exact = exact and same
-    cover = _with_capacities(cover, weight, room)
+    rows = [(np.ones(len(cover.server), dtype=np.bool_), left)]
+    if fetch is not None:
+        new = ~fetch.held[cover.server, cover.item]
+        rows.append((new, fetch.max_bytes - fetch.fetched_bytes(instance, fixed)))
+    sizes, exact = instance.item_bytes[cover.item], True
+    for counted, left in rows:
+        weight, room = np.zeros(len(sizes)), np.zeros(instance.servers)
+        for n in range(instance.servers):
+            mine = np.flatnonzero(counted & (cover.server == n))
+            weight[mine], room[n], same = capacity_weights(sizes[mine], int(left[n]))
+            exact = exact and same
+        cover = _with_capacities(cover, weight, room)
     return replace(cover, linear=replace(cover.linear, exact=exact))
 
 

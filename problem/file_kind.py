@@ -20,10 +20,13 @@ class FileKind(NamedTuple):
         What such a file is, for messages: "the file is no NAME".
     beginning : bytes
         Regular expression that the first `HEAD_BYTES` of every such file match.
+    to_stdout : bool
+        Whether ``-`` for a path means standard output.
     """
 
     name: str
     beginning: bytes
+    to_stdout: bool = False
 
     def refusal(self, head: bytes) -> str | None:
         """Say what is wrong with overwriting a file that begins like this; None if nothing is.

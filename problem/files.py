@@ -7,9 +7,11 @@ import contextlib
 import gzip
 import os
 import reprlib
+import sys
 import tempfile
+import tomllib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
@@ -19,9 +21,12 @@ from .errors import InputError
 from .file_kind import HEAD_BYTES, FileKind
 from .json_keys import repeated_key
 from .sizes import MAX_FILE_BYTES
-from .validation import explained
+from .validation import convert, explained
 
 T = TypeVar("T")
+
+#: What stands for standard input, or standard output, where one file is read or written.
+STANDARD = "-"
 
 #: Names of files that others compress.
 _OTHER_COMPRESSION = {
@@ -30,7 +35,7 @@ _OTHER_COMPRESSION = {
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Content of a file, decompressed if its name ends in ``.gz``.
+    """Content of a file, decompressed if its name ends in ``.gz``; of standard input for ``-``.
 
     Raises
     ------
@@ -38,8 +43,12 @@ def read_bytes(path: str | Path) -> bytes:
         If the file cannot be read, is truncated or exceeds `MAX_FILE_BYTES`, or its name tells
         another compression.
     """
-    path = Path(path)
-    data = _read(path, MAX_FILE_BYTES + 1)
+    if path == STANDARD:
+        data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if sys.stdin is not None else b""
+        if not data:
+            raise InputError(f"{path}: standard input has no more to read")
+    else:
+        data = _read(Path(path), MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
     return data
@@ -100,6 +109,8 @@ def check_writable(path: str | Path, kind: FileKind) -> None:
     ------
     InputError
     """
+    if path == STANDARD and kind.to_stdout:
+        return
     path = Path(path)
     _is_gzip(path)
     try:
@@ -125,6 +136,8 @@ def check_writable(path: str | Path, kind: FileKind) -> None:
 def write_bytes(path: str | Path, data: bytes, kind: FileKind) -> None:
     """Write a file whole or not at all; compressed if its name ends in ``.gz``.
 
+    A path ``-`` is standard output, for kinds of files that say so.
+
     The compressed form carries no time and no name, so equal data gives equal files.
 
     Parameters
@@ -140,8 +153,12 @@ def write_bytes(path: str | Path, data: bytes, kind: FileKind) -> None:
     InputError
         If the file cannot be written.
     """
-    path = Path(path)
     check_writable(path, kind)
+    if path == STANDARD and kind.to_stdout:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+        return
+    path = Path(path)
     if _is_gzip(path):
         data = gzip.compress(data, compresslevel=6, mtime=0)
     with replacement(path) as file:
@@ -192,6 +209,21 @@ def decode(path: str | Path, data: bytes, kind: type[T]) -> T:
     return decoded
 
 
+def decode_toml(path: str | Path, kind: type[T]) -> T:
+    """Read a TOML file into a declared structure.
+
+    Raises
+    ------
+    InputError
+        Naming the file and the field, with the row where there is one.
+    """
+    try:
+        table = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not TOML ({error})") from None
+    return convert(table, kind, str(path))
+
+
 @contextlib.contextmanager
 def _refused(path: str | Path, kind: Any) -> Iterator[None]:
     """Turn what parsers say into our own errors."""
@@ -214,6 +246,28 @@ def check_header(path: str | Path, data: bytes, format: str) -> None:  # noqa: A
     """Refuse a file of another format or version before looking at anything else."""
     with _refused(path, _Header):
         header = msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8), type=_Header)
+    _check_header(path, header, format)
+
+
+def converted(content: Mapping[str, Any], kind: type[T], where: str, format: str) -> T:  # noqa: A002
+    """Content of a file of ours that is in memory already, checked as the file would be.
+
+    Raises
+    ------
+    InputError
+        Naming the field, with the row where there is one.
+    """
+    _check_header(where, _Header(content.get("format"), content.get("version")), format)
+    checked = convert(dict(content), kind, where)
+    try:
+        # What may be anything has to be something that a file can hold.
+        msgspec.json.encode(content.get("meta"))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InputError(f"{where}: meta: not JSON ({error})") from None
+    return checked
+
+
+def _check_header(path: str | Path, header: _Header, format: str) -> None:  # noqa: A002
     if header.format != format:
         raise InputError(f"{path}: format: expected {format!r}, got {reprlib.repr(header.format)}")
     if header.version != 1 or isinstance(header.version, bool | float):

@@ -147,6 +147,12 @@ class Instance:
             f"{self.users} users, {len(self.requests)} requests>"
         )
 
+    def _repr_html_(self) -> str:
+        # Late and upwards: notebooks alone draw, and Matplotlib takes its time.
+        from ..reports.notebook import instance_html
+
+        return instance_html(self)
+
     def __post_init__(self) -> None:
         if not self.models:
             raise InputError("models: at least one")
@@ -319,6 +325,25 @@ class Instance:
         from .instance_file import instance_bytes
 
         return hashlib.sha256(instance_bytes(self)).hexdigest()
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Instance:
+        """Instance of the content of an instance file, checked as `read_instance` does it.
+
+        Raises
+        ------
+        InputError
+            If it breaks the format; the message names the field and the row.
+        """
+        from .instance_file import instance_of
+
+        return instance_of(content)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Content of the instance's file: lists, numbers and texts."""
+        from .instance_file import instance_content
+
+        return instance_content(self)
 
     def replace(self, **changes: Any) -> Instance:
         """Copy with some fields changed, validated again."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,13 +14,13 @@ import numpy.typing as npt
 
 from .errors import InputError
 from .file_kind import json_kind
-from .files import check_header, decode, read_bytes, write_bytes
+from .files import STANDARD, check_header, converted, decode, read_bytes, write_bytes
 from .instance import Instance, Model, Requests
 from .names import printable
 from .sizes import MAX_BYTES, MAX_INT, check_sizes
 
 FORMAT = "expertcache/instance"
-INSTANCE_FILE = json_kind(FORMAT)
+INSTANCE_FILE = json_kind(FORMAT)._replace(to_stdout=True)
 
 _Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_BYTES)]
 _Position = tuple[float, float]
@@ -86,6 +87,7 @@ def read_instance(path: str | Path) -> Instance:
     del data
     try:
         name = Path(path).name.removesuffix(".gz").removesuffix(".json")
+        name = "instance" if name == STANDARD else name
         return _instance(file, printable(name))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -104,9 +106,28 @@ def write_instance(instance: Instance, path: str | Path) -> None:
 
 def instance_bytes(instance: Instance) -> bytes:
     """Content of the (uncompressed) instance file."""
+    return msgspec.json.encode(instance_content(instance)) + b"\n"
+
+
+def instance_of(content: Mapping[str, Any]) -> Instance:
+    """Instance of a file's content; see `Instance.from_dict`."""
+    file = converted(content, _File, "instance", FORMAT)
+    # JSON has no NaN, and null becomes one on its way to infinity.
+    for u, servers in enumerate(file.latency_s.server):
+        for n, models in enumerate(servers):
+            if any(value is not None and math.isnan(value) for value in models):
+                raise InputError(f"instance: latency_s.server[{u}][{n}]: not a number")
+    try:
+        return _instance(file, "instance")
+    except InputError as error:
+        raise InputError(f"instance: {error}") from None
+
+
+def instance_content(instance: Instance) -> dict[str, Any]:
+    """Content of the file as lists, numbers and texts."""
     requests = instance.requests
     size = (requests.experts >= 0).sum(axis=1).tolist()
-    file = {
+    return {
         "format": FORMAT,
         "version": 1,
         "name": instance.name,
@@ -159,7 +180,6 @@ def instance_bytes(instance: Instance) -> bytes:
         },
         "meta": dict(instance.meta),
     }
-    return msgspec.json.encode(file) + b"\n"
 
 
 def _instance(file: _File, default_name: str) -> Instance:

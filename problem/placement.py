@@ -53,6 +53,12 @@ class Placement:
     def __repr__(self) -> str:
         return f"<Placement: {len(self)} cached experts>"
 
+    def _repr_html_(self) -> str:
+        # Late and upwards: notebooks alone draw, and Matplotlib takes its time.
+        from ..reports.notebook import placement_html
+
+        return placement_html(self)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Placement) and self._sorted() == other._sorted()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,12 +12,12 @@ import msgspec
 
 from .errors import InputError
 from .file_kind import json_kind
-from .files import check_header, decode, read_bytes, write_bytes
+from .files import check_header, converted, decode, read_bytes, write_bytes
 from .names import check_name
 from .placement import Placement
 
 FORMAT = "expertcache/solution"
-SOLUTION_FILE = json_kind(FORMAT)
+SOLUTION_FILE = json_kind(FORMAT)._replace(to_stdout=True)
 
 #: A proof holds up to this share of the best saving, and what rounding may add to it as a share of
 #: the saving without any capacities.
@@ -91,6 +92,24 @@ class Solution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     placement: Placement | None = None
     meta: dict[str, Any] = {}
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Solution:
+        """Solution of the content of a solution file, checked as `read_solution` does it.
+
+        Raises
+        ------
+        InputError
+            If it breaks the format; the message names the field and the row.
+        """
+        return _solution(converted(content, _File, "solution", FORMAT), "solution")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Content of the solution's file: lists, numbers and texts."""
+        rows = [] if self.placement is None else sorted(self.placement.rows.tolist())
+        values = msgspec.structs.asdict(self) | {"placement": rows}
+        content: dict[str, Any] = msgspec.to_builtins({"format": FORMAT, "version": 1} | values)
+        return content
+
     @property
     def instance_sha256(self) -> str | None:
         """Check sum of the instance, see `Instance.sha256`; None where it was not written."""
@@ -127,7 +146,11 @@ class Solution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def summary(self) -> str:
         """Return a few lines for a person."""
-        rows = [
+        return "\n".join(f"{name:<23} {value}" for name, value in self.rows())
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values for a person."""
+        return [
             ("instance", self.instance),
             ("method", self.method),
             ("status", f"{self.status} (stopped by: {self.stopped_by})"),
@@ -138,10 +161,16 @@ class Solution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ("gap", self._gap()),
             ("share of best saving", self._share()),
             ("  proven in advance", _promise(self.meta.get("guarantee"))),
+            ("    for the latency", _times(self.meta.get("guarantee"))),
             ("cached experts", str(len(self.placement or ()))),
             ("time", f"{self.seconds:.3g} s"),
         ]
-        return "\n".join(f"{name:<23} {value}" for name, value in rows)
+
+    def _repr_html_(self) -> str:
+        # Late and upwards: notebooks alone draw, and Matplotlib takes its time.
+        from ..reports.notebook import solution_html
+
+        return solution_html(self)
 
     def _gap(self) -> str:
         if self.status is Status.OPTIMAL:
@@ -190,10 +219,7 @@ class _File(Solution, frozen=True, kw_only=True):
 
 def solution_bytes(solution: Solution) -> bytes:
     """Content of the (uncompressed) solution file."""
-    values = msgspec.structs.asdict(solution)
-    rows = [] if solution.placement is None else sorted(solution.placement.rows.tolist())
-    header = {"format": FORMAT, "version": 1}
-    return msgspec.json.encode(header | values | {"placement": rows}) + b"\n"
+    return msgspec.json.encode(solution.to_dict()) + b"\n"
 
 
 def write_solution(solution: Solution, path: str | Path) -> None:
@@ -217,7 +243,10 @@ def read_solution(path: str | Path) -> Solution:
     """
     data = read_bytes(path)
     check_header(path, data, FORMAT)
-    file = decode(path, data, _File)
+    return _solution(decode(path, data, _File), path)
+
+
+def _solution(file: _File, path: str | Path) -> Solution:
     check_name(file.instance, f"{path}: instance")
     check_name(file.method, f"{path}: method")
     if file.status is Status.NONE and file.placement:
@@ -240,6 +269,14 @@ def _promise(guarantee: object) -> str:
         return "unknown"
     because, ratio = guarantee.get("because"), guarantee.get("ratio")
     return f"{_at_least(ratio) if ratio else 'nothing'} ({because})"
+
+
+def _times(guarantee: object) -> str:
+    factor = guarantee.get("latency_factor") if isinstance(guarantee, dict) else None
+    if not isinstance(factor, float) or not math.isfinite(factor):
+        return "unknown"
+    # Rounded up: what is printed must be true.
+    return f"at most {math.ceil(1e4 * factor) / 1e4:g} times the best one"
 
 
 def _seconds(value: float | None) -> str:

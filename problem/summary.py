@@ -49,19 +49,22 @@ class Summary:
     latency_empty_s: float
     most_saving_s: float
 
-    def lines(self) -> list[str]:
-        """Lines for a person, in the form of a solution's."""
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values for a person."""
         held = f"{self.fewest_held} to {self.most_held}"
         if self.fewest_held == self.most_held:
             held = str(self.most_held)
-        rows = [
+        return [
             ("users in reach", f"{self.users_in_reach} of {self.users}"),
             ("room of a server", f"{held} of {self.experts} experts"),
             ("extent", "unknown" if self.extent_m is None else f"{self.extent_m / 1e3:,.2f} km"),
             ("requests", str(self.requests)),
             ("largest saving", f"at most {self.most_saving_s:.4g} of {self.latency_empty_s:.4g} s"),
         ]
-        return [f"{name:<23} {value}" for name, value in rows]
+
+    def lines(self) -> list[str]:
+        """Lines for a person, in the form of a solution's."""
+        return [f"{name:<23} {value}" for name, value in self.rows()]
 
     def warnings(self) -> list[str]:
         """What is probably a mistake."""

@@ -3,12 +3,17 @@
 In reading order:
 
 - `report`: all of a study, from the results.csv in its folder.
-- `table`: the gap table.
+- `results_table`: that file with its types.
+- `table`: the gap table; `comparison`: paired differences between methods; `text_table`: both for a
+  terminal, in LaTeX and in Markdown; `study_table`: both by one name.
 - `figure`: every cell's ratio, method by method.
 - `sweep_figure`: latency and ratio over one field of the scenario.
-- `placement_figure`: a placement as a map, and server by server.
+- `profile_figure`: performance profiles; `study_figure`: these three by one name.
+- `placement_figure`: a placement as a map, `map_figure` with `label_places`, and server by server,
+  `grid_figure`.
 - `progress_figure`: one run's best placement and bound over time.
 - `trace_page`: what a recorded trace is like, in one HTML file.
 - `page`: a study's table and figures in one HTML file.
+- `notebook`: what notebooks show of instances, placements and solutions.
 - `drawing`: what the figures share.
 """

@@ -11,14 +11,17 @@ from ..watch import Event
 from .drawing import COLOURS, save
 
 
-def progress_figure(events: Sequence[Event], folder: Path) -> None:
-    """Draw ``progress.svg`` and ``progress.png`` into a folder.
+def progress_figure(
+    events: Sequence[Event], folder: Path, kinds: Sequence[str] = ("svg", "png")
+) -> None:
+    """Draw ``progress.svg`` and ``progress.png`` into a folder, or other kinds of files.
 
     Parameters
     ----------
     events : sequence of Event
         Of one run, as `expertcache.events.read_events` reads them.
     folder : Path
+    kinds : sequence of str
     """
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.add_subplot()
@@ -41,4 +44,4 @@ def progress_figure(events: Sequence[Event], folder: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False)
-    save(figure, folder, "progress")
+    save(figure, folder, "progress", kinds)

@@ -10,11 +10,14 @@ import pandas as pd
 
 from ..problem.instance import Instance
 from ..problem.placement import Placement
+from .drawing import save
 from .figure import ratio_figure
 from .page import write_page
 from .placement_figure import placement_figure
+from .results_table import read_results
 from .sweep_figure import sweep_figure
-from .table import gap_table, table_text
+from .table import gap_table, gap_title, grouped
+from .text_table import text_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +27,7 @@ class Report:
     Attributes
     ----------
     rows : DataFrame
-        As in ``results.csv``.
+        As `read_results` reads it.
     table : str
         The gap table; empty if there are no rows.
     missing : int
@@ -67,19 +70,15 @@ def write_report(
     missing, failures
         See `Report`.
     """
-    rows = _read(folder / "results.csv")
+    rows = read_results(folder)
     if rows.empty:
         return Report(rows, "", missing, failures)
     table = gap_table(rows)
-    ratio_figure(rows, folder)
-    sweep_figure(rows, folder)
+    save(ratio_figure(rows), folder, "ratio")
+    if (sweep := sweep_figure(rows)) is not None:
+        save(sweep, folder, "sweep")
     if drawn is not None:
         placement_figure(*drawn, folder, "placement")
     write_page(rows, table, folder, settings, drawn[0].name if drawn else "", missing)
-    return Report(rows, table_text(rows, table, missing), missing, failures)
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """Rows of a study; nothing but an empty field is missing, whatever an instance is called."""
-    types = {"seed": "Int64", "instance": "str", "method": "str"}
-    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
+    text = text_table(grouped(table), gap_title(rows, missing))
+    return Report(rows, text, missing, failures)

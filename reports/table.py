@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pandas as pd
 
 
-def gap_table(rows: pd.DataFrame) -> pd.DataFrame:
+def gap_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     """Summarise the rows of a study.
 
     Parameters
@@ -18,33 +19,50 @@ def gap_table(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row of text for each method, in the study's order: cells with a result; for K = 1 and
-        for K >= 2 the ratio's mean, its standard deviation over the cells, the smallest, and the
-        smallest that is proven in advance; the share of cells that reach the optimum, the mean
-        latency gap and the median time. Where nothing can be saved there is no ratio to count.
+        One row for each method, in the study's order: ``cells``, and how many are ``solved``; for
+        K = 1 and for K >= 2 the ratio's mean, its standard deviation over the cells, the smallest,
+        and the smallest that is proven in advance; ``optimal``, the share of cells that reach the
+        optimum, the mean latency gap and the median time in seconds. Where nothing can be saved
+        there is no ratio to count.
     """
     lines = []
     for method, cells in rows.groupby("method", sort=False):
         solved = int(cells["saving_s"].notna().sum())
-        line: dict[str, object] = {"method": method, "solved": f"{solved}/{len(cells)}"}
+        line: dict[str, object] = {"method": method, "solved": solved, "cells": len(cells)}
         able = cells[~nothing_to_save(cells)]
-        for label, mine in (("K=1", able["top_k"] == 1), ("K>=2", able["top_k"] > 1)):
+        for label, mine in (("K=1", able["top_k"].eq(1)), ("K>=2", able["top_k"].gt(1))):
             if not (rows["top_k"].eq(1) if label == "K=1" else rows["top_k"].gt(1)).any():
                 continue
+            # Of a cell that failed, nobody knows K.
+            mine = mine.fillna(False).astype(bool)
             ratio = able.loc[mine, "ratio"]
-            line[f"{label} mean"] = _number(ratio.mean())
-            line[f"{label} sd"] = _number(ratio.std())
-            line[f"{label} min"] = _number(ratio.min())
+            line[f"{label} mean"] = ratio.mean()
+            line[f"{label} sd"] = ratio.std()
+            line[f"{label} min"] = ratio.min()
             # As the ratios: cells without a result do not count.
             promised = able.loc[mine & able["saving_s"].notna(), "guarantee"]
-            line[f"{label} proven"] = _promise(promised.min())
+            line[f"{label} proven"] = promised.min()
         reached = able["ratio"].ge(1 - 1e-6)
-        line["optimal"] = _percent(reached.mean() if able["ratio"].notna().any() else math.nan)
-        line["mean gap"] = _percent(able["gap"].mean(), digits=2)
+        line["optimal"] = reached.mean() if able["ratio"].notna().any() else math.nan
+        line["mean gap"] = able["gap"].mean()
         # The median by its quantile: older versions of pandas warn of a median of nothing.
-        line["median time"] = _seconds(float(cells["seconds"].quantile(0.5)))
+        line["median time"] = float(cells["seconds"].quantile(0.5))
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def gap_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """`gap_numbers` as text, with ``solved`` as a share of the cells."""
+    numbers = gap_numbers(rows)
+    columns = {}
+    for name, values in numbers.items():
+        column = str(name)
+        if column == "solved":
+            values = values.astype(str) + "/" + numbers["cells"].astype(str)
+        elif column not in ("method", "cells"):
+            values = values.map(_FORMS.get(column) or _FORMS[column.partition(" ")[2]])
+        columns[column] = values
+    return pd.DataFrame(columns).drop(columns="cells", errors="ignore")
 
 
 def nothing_to_save(rows: pd.DataFrame) -> pd.Series[bool]:
@@ -52,23 +70,23 @@ def nothing_to_save(rows: pd.DataFrame) -> pd.Series[bool]:
     return rows["saving_s"].notna() & rows["bound_latency_s"].notna() & rows["ratio"].isna()
 
 
-def table_text(rows: pd.DataFrame, table: pd.DataFrame, missing: int) -> str:
-    """Return the gap table for a terminal, with a title that tells how many cells are missing."""
+def gap_title(rows: pd.DataFrame, missing: int = 0) -> str:
+    """Line above the gap table: how many instances there are, and how many cells are missing."""
     counts = rows.drop_duplicates("instance")["reference"].value_counts()
     idle = rows.loc[nothing_to_save(rows), "instance"].nunique()
-    title = (
+    return (
         f"saving as a share of the optimum; {rows['instance'].nunique()} instances, "
         f"{counts.get('optimum', 0)} proved optimal"
         + (f", {idle} with nothing to save" if idle else "")
         + (f"; {missing} cells missing" if missing else "")
     )
-    # pandas aligns to the right only; names read better on the left.
-    width = int(table["method"].str.len().max())
-    aligned = table.assign(method=table["method"].str.ljust(width))
-    # What is said of K = 1 and of K >= 2 stands under a heading of its own.
-    aligned.columns = pd.MultiIndex.from_tuples([_heads(str(name)) for name in table.columns])
-    lines = aligned.to_string(index=False).splitlines()
-    return "\n".join([title, *(line.rstrip() for line in lines)])
+
+
+def grouped(table: pd.DataFrame) -> pd.DataFrame:
+    """Gap table with what is said of K = 1 and of K >= 2 under a heading of its own."""
+    table = table.copy()
+    table.columns = pd.MultiIndex.from_tuples([_heads(str(name)) for name in table.columns])
+    return table
 
 
 def _heads(name: str) -> tuple[str, str]:
@@ -92,3 +110,15 @@ def _seconds(value: float) -> str:
 
 def _percent(share: float, digits: int = 0) -> str:
     return "-" if pd.isna(share) else f"{100 * share:.{digits}f} %"
+
+
+#: How each column is written; those of K = 1 and K >= 2 by their last word.
+_FORMS: dict[str, Callable[[float], str]] = {
+    "mean": _number,
+    "sd": _number,
+    "min": _number,
+    "proven": _promise,
+    "optimal": _percent,
+    "mean gap": lambda share: _percent(share, digits=2),
+    "median time": _seconds,
+}

@@ -8,4 +8,5 @@
 - `closure`: the concave envelope of a profile, by minimum cuts.
 - `layer_knapsack`: the best split of the capacity over the layers, by counts, then by bytes.
 - `maxplus`: (max,+) convolution, which combines profiles.
+- `saving_bound`: with K = 1, a bound from the best answers of all servers to a placement.
 """

@@ -9,6 +9,7 @@ In reading order:
   `responses` for the JSON around both; `sglang_recorder`, files of torch; `moe_trace` and `imatrix`
   of llama.cpp; `json_lines`; `logical_count`.
 - `record`: a model of transformers runs on `prompts`, and `routers` catches its experts.
+- `one_model`: which records to take where several models were recorded.
 - `rows`: rows (token, layer, experts) in the order of the engine become tokens.
 - `cleaning`: what is no routed token is left out and counted.
 - `trace_file`: the trace, written without ever holding it whole.

@@ -32,25 +32,29 @@ class Format:
     ----------
     name : str
     read : callable
-        Of a path, and of a `Shape` where it is needed; returns `Tokens` or `Counts`.
+        Of a path, and of a `Shape` where it is needed, and by keyword ``model`` where it is told;
+        returns `Tokens` or `Counts`.
     needs_shape : bool
         Whether the files do not tell their shape.
+    tells_model : bool
+        Whether the files may tell of which model each record is.
     """
 
     name: str
     read: Callable[..., Tokens | Counts]
     needs_shape: bool = False
+    tells_model: bool = False
 
 
 FORMATS = {
     entry.name: entry
     for entry in (
         Format("npy", read_numpy_file),
-        Format("vllm", read_vllm),
-        Format("sglang", read_sglang, needs_shape=True),
+        Format("vllm", read_vllm, tells_model=True),
+        Format("sglang", read_sglang, needs_shape=True, tells_model=True),
         Format("sglang-recorder", read_sglang_recorder),
         Format("moe-trace", read_moe_trace),
-        Format("jsonl", read_json_lines),
+        Format("jsonl", read_json_lines, tells_model=True),
         Format("logical-count", read_logical_count),
         Format("imatrix", read_imatrix),
     )

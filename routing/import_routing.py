@@ -15,6 +15,7 @@ from ..problem.files import check_writable, write_bytes
 from ..problem.sizes import MAX_INT
 from .cleaning import Cleaner
 from .formats import find_format, format_of
+from .one_model import IsWanted
 from .recording import Counts, Shape, Tokens
 from .trace_file import TRACE_FILE, TraceFile
 
@@ -84,6 +85,7 @@ def import_routing(
     format: str | None = None,  # noqa: A002
     layers: int | None = None,
     top_k: int | None = None,
+    model: IsWanted | None = None,
 ) -> RoutingSummary:
     """Turn files of serving engines into a trace, or into counts where they tell no tokens.
 
@@ -101,6 +103,9 @@ def import_routing(
         One of `FORMATS`; by default, told by how each file begins.
     layers, top_k : int, optional
         For responses of SGLang, which do not tell their shape.
+    model : callable, optional
+        Whether a model's name, as it was recorded, is that of the wanted one; for files in which
+        several models were recorded.
 
     Raises
     ------
@@ -125,7 +130,8 @@ def import_routing(
     if (layers, top_k) != (None, None) and not form.needs_shape:
         raise InputError(f"layers and top_k: {form.name} files tell their shape")
     shape = (Shape(layers, top_k),) if form.needs_shape else ()
-    read = [(Path(path), form.read(Path(path), *shape)) for path in paths]
+    told = {"model": model} if form.tells_model else {}
+    read = [(Path(path), form.read(Path(path), *shape, **told)) for path in paths]
     counts = [(path, content) for path, content in read if isinstance(content, Counts)]
     tokens = [(path, content) for path, content in read if isinstance(content, Tokens)]
     if counts and tokens:

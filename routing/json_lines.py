@@ -1,7 +1,8 @@
 """JSON lines of (sequence, token, layer, experts), as people record them by hooks.
 
 One object for each token and layer. The names of the fields differ; those below are read. The
-lines of a sequence follow one another; without a sequence, a file is one.
+lines of a sequence follow one another; without a sequence, a file is one. With ``model`` in the
+lines, a file may have several models.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from ..problem.errors import InputError
 from ..problem.files import decode
 from ..problem.sizes import MAX_INT
+from .one_model import IsWanted, OneModel
 from .recording import Block, Integers, Tokens, line_blocks
 from .rows import Rows
 
@@ -26,15 +28,16 @@ NAMES = {
     "token": ("token", "token_idx", "token_index", "token_position", "position"),
     "layer": ("layer", "layer_id", "layer_idx"),
     "experts": ("experts", "selected_experts", "expert_ids", "topk_ids"),
+    "model": ("model",),
 }
 _TYPES: dict[str, Any] = {
-    "sequence": int | str, "token": int, "layer": int, "experts": list[int],
+    "sequence": int | str, "token": int, "layer": int, "experts": list[int], "model": str,
 }  # fmt: skip
 
 
-def read_json_lines(path: Path) -> Tokens:
-    """Tokens of a file of JSON lines."""
-    return Tokens(_blocks(path), zeros_are_absent=False)
+def read_json_lines(path: Path, *, model: IsWanted | None = None) -> Tokens:
+    """Tokens of a file of JSON lines, of one model where several are told."""
+    return Tokens(_blocks(path, model), zeros_are_absent=False)
 
 
 def is_row(first: dict[str, Any]) -> bool:
@@ -42,17 +45,19 @@ def is_row(first: dict[str, Any]) -> bool:
     return _is_metadata(first) or bool({"layer", "experts"} <= set(_names(first)))
 
 
-def _blocks(path: Path) -> Iterator[Block]:
+def _blocks(path: Path, model: IsWanted | None) -> Iterator[Block]:
     with Rows(path) as rows:
-        numbers = _fill(path, rows)
+        numbers = _fill(path, rows, OneModel(path, model))
         for block in rows.tokens():
             yield block._replace(sequence=numbers[block.sequence])
 
 
-def _fill(path: Path, rows: Rows) -> Integers:
+def _fill(path: Path, rows: Rows, one: OneModel) -> Integers:
     """Put the lines into the rows; returns the number of each sequence."""
     sequences = _Sequences(path)
     for found in _found(path):
+        if found and hasattr(found[0], "model"):
+            found = [row for row in found if one.takes(row.model)]
         kept = [row for row in found if row.experts]
         if not kept:
             continue
@@ -67,6 +72,7 @@ def _fill(path: Path, rows: Rows) -> Integers:
             )
         except OverflowError:
             raise InputError(f"{path}: a token, layer or expert is out of range") from None
+    one.check()
     return np.array(sequences.numbers, dtype=np.int64)
 
 

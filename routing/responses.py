@@ -13,10 +13,15 @@ import numpy as np
 
 from ..problem.errors import InputError
 from ..problem.files import decode, opened, read_bytes
+from .one_model import IsWanted, OneModel
 from .recording import Block, Integers, Tokens, line_blocks
 
 
-def sequences(path: Path, arrays: Callable[[dict[str, Any], str], Iterator[Integers]]) -> Tokens:
+def sequences(
+    path: Path,
+    arrays: Callable[[dict[str, Any], str], Iterator[Integers]],
+    model: IsWanted | None = None,
+) -> Tokens:
     """Tokens of a file of responses, where a function finds the sequences of a response.
 
     Parameters
@@ -24,18 +29,23 @@ def sequences(path: Path, arrays: Callable[[dict[str, Any], str], Iterator[Integ
     path : path
     arrays : callable
         Of a response and what to call it in messages; yields int arrays [tokens, layers, K].
+    model : callable, optional
+        Which model's responses to take, where they tell it.
     """
-    return Tokens(_blocks(path, arrays))
+    return Tokens(_blocks(path, arrays, OneModel(path, model)))
 
 
 def _blocks(
-    path: Path, arrays: Callable[[dict[str, Any], str], Iterator[Integers]]
+    path: Path, arrays: Callable[[dict[str, Any], str], Iterator[Integers]], one: OneModel
 ) -> Iterator[Block]:
     number = 0
     for response, where in _responses(path):
+        if not one.takes(response.get("model") if isinstance(response.get("model"), str) else None):
+            continue
         for ids in arrays(response, where):
             yield Block(ids, np.full(len(ids), number, dtype=np.int32))
             number += 1
+    one.check()
     if not number:
         raise InputError(f"{path}: no response has routed experts")
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..problem.errors import InputError
+from .one_model import IsWanted
 from .recording import Integers, Shape, Tokens
 from .responses import from_base64, sequences
 
@@ -22,8 +23,8 @@ from .responses import from_base64, sequences
 HOLDERS = ("meta_info", "sglext", "sgl_ext")
 
 
-def read_sglang(path: Path, shape: Shape) -> Tokens:
-    """Tokens of a file of responses.
+def read_sglang(path: Path, shape: Shape, *, model: IsWanted | None = None) -> Tokens:
+    """Tokens of a file of responses, of one model where several are told.
 
     Raises
     ------
@@ -35,7 +36,7 @@ def read_sglang(path: Path, shape: Shape) -> Tokens:
             f"{path}: SGLang's responses do not tell their shape: give --layers (all layers of the "
             "model, dense ones as well) and --top-k"
         )
-    return sequences(path, partial(_arrays, layers=shape.layers, top_k=shape.top_k))
+    return sequences(path, partial(_arrays, layers=shape.layers, top_k=shape.top_k), model)
 
 
 def _arrays(response: dict[str, Any], where: str, *, layers: int, top_k: int) -> Iterator[Integers]:

@@ -15,13 +15,14 @@ import numpy as np
 
 from ..problem.errors import InputError
 from .numpy_file import array_of
+from .one_model import IsWanted
 from .recording import Integers, Tokens
 from .responses import from_base64, sequences
 
 
-def read_vllm(path: Path) -> Tokens:
-    """Tokens of a file of responses."""
-    return sequences(path, _arrays)
+def read_vllm(path: Path, *, model: IsWanted | None = None) -> Tokens:
+    """Tokens of a file of responses, of one model where several are told."""
+    return sequences(path, _arrays, model)
 
 
 def _arrays(response: dict[str, Any], where: str) -> Iterator[Integers]:

@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..guarantees import Guarantee, Structure
+from ..guarantees import Guarantee
 from ..instances.recipe import Recipe
 from ..method import Limits
 from ..problem.errors import UnsupportedError
 from ..problem.evaluate import latency_empty_s, limitless_saving_s
 from ..problem.instance import Instance
 from ..problem.solution import Solution, StoppedBy
-from ..solver import a_priori, solve
+from ..solver import a_priori, find_method, solve
+from ..structure import Structure
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -25,7 +26,7 @@ class Cell(msgspec.Struct, frozen=True):
     ----------
     recipe : Recipe
     method : str
-        A name of `METHODS`.
+        A name that `find_method` knows.
     options : dict
     seed : int
     time_limit_s : float
@@ -66,11 +67,12 @@ def perform(cell: Cell) -> Answer:
     """Solve a cell."""
     instance, structure, sizes = _instance(msgspec.json.encode(cell.recipe))
     limits = Limits(time_s=cell.time_limit_s)
+    method = find_method(cell.method)
     try:
-        solution = solve(instance, cell.method, limits=limits, seed=cell.seed, options=cell.options)
+        solution = solve(instance, method, limits=limits, seed=cell.seed, options=cell.options)
     except UnsupportedError as error:
         return Answer(None, sizes, error=str(error))
-    return Answer(solution, sizes, a_priori(solution, structure))
+    return Answer(solution, sizes, a_priori(solution, structure, method))
 
 
 @functools.lru_cache(maxsize=1)

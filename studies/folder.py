@@ -53,6 +53,17 @@ def claim(folder: Path, settings: dict[str, Any]) -> None:
     write_bytes(path, msgspec.json.format(data) + b"\n", _SETTINGS_FILE)
 
 
+def refuse_another(folder: Path, settings: dict[str, Any]) -> None:
+    """Refuse a folder that is not this study's.
+
+    Raises
+    ------
+    InputError
+    """
+    ours = msgspec.json.decode(msgspec.json.encode({"study": VERSION} | settings))
+    _check(folder / "study.json", ours)
+
+
 def _check(path: Path, ours: dict[str, Any]) -> None:
     """Refuse a folder of another study."""
     found = decode(path, read_bytes(path), dict[str, Any])

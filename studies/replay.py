@@ -12,7 +12,7 @@ import pandas as pd
 from ..caches.arrivals import Arrivals, arrivals, category_number
 from ..caches.policies import Policy
 from ..caches.simulation import Walked, asked_items, home_servers, simulate
-from ..instances.generate import random_stream
+from ..instances.streams import random_stream
 from ..instances.trace import Trace
 from ..instances.trace_split import Part, split_trace
 from ..problem.errors import InputError

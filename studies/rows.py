@@ -69,11 +69,15 @@ def _ratio(result: Result, reference: Result | None) -> float | None:
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], labels: Sequence[str]) -> None:
-    """Write ``results.csv`` whole.
+    """Write ``results.csv`` whole; see `rows_bytes`."""
+    write_bytes(path, rows_bytes(rows, labels), _RESULTS_FILE)
+
+
+def rows_bytes(rows: Iterable[Mapping[str, Any]], labels: Sequence[str]) -> bytes:
+    """Content of ``results.csv``.
 
     Parameters
     ----------
-    path : Path
     rows : iterable of dict
     labels : sequence of str
         Columns beyond `COLUMNS`.
@@ -85,4 +89,4 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], labels: Sequence[s
         # One line for each row: an error message may have several.
         flat = {k: " ".join(v.split()) if isinstance(v, str) else v for k, v in row.items()}
         table.writerow(flat)
-    write_bytes(path, text.getvalue().encode(), _RESULTS_FILE)
+    return text.getvalue().encode()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import pandas as pd
 from tqdm.auto import tqdm
 from tqdm.notebook import tqdm_notebook
 
@@ -22,13 +23,14 @@ from ..problem.placement import Placement
 from ..problem.sizes import MAX_INT
 from ..problem.solution import read_solution
 from ..reports.report import Report, write_report
+from ..reports.results_table import parse_results
 from ..solver import find_method
 from ..watch import Watch, stopped_by_signals
 from . import executors
 from .cell import Cell
-from .folder import claim
+from .folder import claim, refuse_another
 from .results import Key, Result, Results
-from .rows import row_of, write_rows
+from .rows import row_of, rows_bytes, write_rows
 
 #: What ratios are measured against: the optimum (or the bound) of `milp`, the linear relaxation, or
 #: nothing but what a method proves itself.
@@ -47,8 +49,8 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def name(self) -> str:
-        """Label, or the method's name."""
-        return self.label or self.method
+        """Label, or what the method calls itself."""
+        return self.label or find_method(self.method).name
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,28 @@ class Study:
             failures=self._failures(results),
         )
 
+    def results(self, folder: str | Path) -> pd.DataFrame:
+        """Results in a folder so far, also while the study runs there; runs nothing.
+
+        Parameters
+        ----------
+        folder : path
+
+        Returns
+        -------
+        DataFrame
+            See `expertcache.read_results`.
+
+        Raises
+        ------
+        InputError
+            If the study has not run in the folder, or another one has.
+        """
+        folder = Path(folder)
+        refuse_another(folder, self._settings())
+        rows = rows_bytes(self._rows(Results(folder)), self._labels())
+        return parse_results(folder, rows)
+
     @cached_property
     def _solved(self) -> tuple[Variant, ...]:
         """What runs: the methods, and the reference behind them where it is none of them."""
@@ -251,8 +275,11 @@ class Study:
         )
 
     def _write_rows(self, results: Results, folder: Path) -> None:
-        labels = dict.fromkeys(name for recipe in self.recipes for name in recipe.labels)
-        write_rows(folder / "results.csv", self._rows(results), tuple(labels))
+        write_rows(folder / "results.csv", self._rows(results), self._labels())
+
+    def _labels(self) -> tuple[str, ...]:
+        """Columns that tell an instance's scenario and its swept values."""
+        return tuple(dict.fromkeys(name for recipe in self.recipes for name in recipe.labels))
 
     def _rows(self, results: Results) -> Iterator[dict[str, Any]]:
         """Rows of all finished cells whose reference has finished, too."""

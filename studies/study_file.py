@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
-import math
+import glob
 import os
 import shlex
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from ..instances.recipe import Generated, Recipe, Recorded, file_sum, stored
-from ..instances.scenario import Scenario
+from ..instances.combinations import combinations
+from ..instances.recipe import Recipe, stored
+from ..instances.suite_folder import is_suite, stored_suite
 from ..instances.suites import SUITES
 from ..problem.errors import InputError
-from ..problem.files import read_bytes
+from ..problem.files import decode_toml
 from ..problem.validation import convert
 from .study import Reference, Study, Variant
 
-#: Files of a recorded trace.
-_FILES = ("trace", "sequences", "sites", "points")
-
-
-class TraceFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Files of a recorded trace, and what to keep of it."""
-
-    trace: str
-    sites: str
-    points: str
-    sequences: str | None = None
-    sets: int | None = None
+#: How the files of a folder without a manifest end.
+_ENDINGS = (".json", ".json.gz")
 
 
 class StudyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,14 +31,9 @@ class StudyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ----------
     methods : tuple of str or Variant
     instances : tuple of str
-        Suites and instance files.
-    scenario : tuple of dict
-        Fields of `Scenario` to generate instances from, and: ``name``, for tables and pictures;
-        ``trace``, `TraceFiles` to take the requests from.
-    sweep : dict
-        Fields of `Scenario` with the values they take: every scenario with every combination.
-    instance_seeds : tuple of int
-        Seeds of the generated instances.
+        Suites, instance files, folders of them, and patterns of files or folders.
+    scenario, sweep, instance_seeds
+        What to generate instances from; see `combinations`.
     seeds : tuple of int
         Seeds of the methods.
     time_limit_s, memory_mb, reference
@@ -76,11 +60,7 @@ def read_study(path: str | Path) -> Study:
         If the file is no valid study.
     """
     path = Path(path)
-    try:
-        table = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not TOML ({error})") from None
-    file = convert(table, StudyFile, str(path))
+    file = decode_toml(path, StudyFile)
     return make_study(file, path.parent, f"expertcache study {path.name} --output DIR")
 
 
@@ -120,15 +100,8 @@ def make_study(file: StudyFile, folder: Path, command: str) -> Study:
         raise InputError("study: sweep and instance_seeds need a scenario")
     recipes: list[Recipe] = []
     for name in file.instances:
-        if name in SUITES:
-            recipes += SUITES[name].recipes
-        elif os.path.isfile(folder / name):  # noqa: PTH113 - Path.is_file raises on overlong names
-            recipes.append(stored(folder / name))
-        else:
-            raise InputError(f"{name}: neither a file nor a suite ({', '.join(SUITES)})")
-    sums: dict[str, str] = {}
-    for number, fields in enumerate(file.scenario):
-        recipes += _of_scenario(fields, number, file, folder, sums)
+        recipes += SUITES[name].recipes if name in SUITES else _stored(name, folder)
+    recipes += combinations(file.scenario, file.sweep, file.instance_seeds, folder)
     return Study(
         recipes=tuple(recipes),
         methods=file.methods,
@@ -140,51 +113,31 @@ def make_study(file: StudyFile, folder: Path, command: str) -> Study:
     )
 
 
-def _of_scenario(
-    given: Mapping[str, Any], number: int, file: StudyFile, folder: Path, sums: dict[str, str]
-) -> Iterator[Recipe]:
-    fields = dict(given)
-    group = str(fields.pop("name", f"scenario-{number + 1}"))
-    trace = fields.pop("trace", None)
-    files = {}
-    if trace is not None:
-        wanted = convert(trace, TraceFiles, f"scenario {group}: trace")
-        named = {name: getattr(wanted, name) for name in _FILES}
-        files = {name: str(folder / path) for name, path in named.items() if path is not None}
-        for path in files.values():
-            sums.setdefault(path, file_sum(path))
-    for values, seed in itertools.product(_combinations(file.sweep), file.instance_seeds):
-        changed = fields | values
-        try:
-            scenario = Scenario().replace(**changed)
-        except InputError as error:
-            raise InputError(f"scenario {group}: {error}") from None
-        # The values as they are understood: "0.10" from a command line is 0.1.
-        values = {field: _plain(getattr(scenario, field)) for field in values}
-        changed = {field: _plain(getattr(scenario, field)) for field in changed}
-        labels = {"scenario": group, **{f"sweep_{k}": _text(v) for k, v in values.items()}}
-        parts = [group, *(f"{k}={_text(v)}" for k, v in values.items()), f"s{seed}"]
-        name = " ".join(parts)
-        if files:
-            hashes = {key: sums[path] for key, path in files.items()}
-            yield Recorded(name, files, hashes, changed, seed, wanted.sets, labels)
-        else:
-            yield Generated(name, changed, seed, labels)
+def _stored(name: str, folder: Path) -> list[Recipe]:
+    """Instances that a path stands for: a file, a folder, or a pattern of both."""
+    path = folder / name
+    if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on overlong names
+        return [stored(path)]
+    if os.path.isdir(path):  # noqa: PTH112 - likewise
+        return _in_folder(path)
+    recipes: list[Recipe] = []
+    for found in sorted(glob.glob(name, root_dir=folder)):  # noqa: PTH207 - takes absolute ones, too
+        each = folder / found
+        recipes += _in_folder(each) if each.is_dir() else [stored(each)]
+    if not recipes:
+        known = ", ".join(SUITES)
+        raise InputError(f"{name}: neither a file, a folder, a pattern nor a suite ({known})")
+    return recipes
 
 
-def _combinations(sweep: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    for field, values in sweep.items():
-        if not values:
-            raise InputError(f"sweep: {field} has no values")
-    return [dict(zip(sweep, values, strict=True)) for values in itertools.product(*sweep.values())]
-
-
-def _plain(value: object) -> Any:
-    """Value of a field as JSON has it: infinity is a word."""
-    return str(value) if value == math.inf else msgspec.to_builtins(value)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, list):
-        return "+".join(map(_text, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _in_folder(folder: Path) -> list[Recipe]:
+    """All instances of a set, checked against its manifest; without one, of every file."""
+    if is_suite(folder):
+        return list(stored_suite(folder).recipes)
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.name.lower().endswith(_ENDINGS))
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror or error}") from None
+    if not paths:
+        raise InputError(f"{folder}: has no instance files")
+    return [stored(path) for path in paths]

@@ -100,6 +100,8 @@ class _Child(NamedTuple):
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=complaints,
+                # It finds every module that this process finds: methods of one's own may be there.
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
                 # Ctrl-C goes to all processes of a terminal: this one is ended by its parent alone.
                 start_new_session=True,
             )

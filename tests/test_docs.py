@@ -5,6 +5,7 @@ import json
 import re
 import runpy
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,9 @@ def small_recordings(folder):
 def test_blocks_run(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     small_recordings(tmp_path)
+    examples = page.parent / "examples" / page.stem
+    if examples.exists():
+        shutil.copytree(examples, tmp_path, dirs_exist_ok=True)
     for kind, text in blocks(page):
         if kind == "python":
             exec(compile(text, page.name, "exec"), {"__name__": "__main__"})
@@ -63,6 +67,20 @@ def test_blocks_run(page, tmp_path, monkeypatch, capsys):
                     assert main(words[1:]) == 0, (line, capsys.readouterr().err)
         else:
             assert kind == "text", f"{page.name}: a block of an unknown kind {kind!r}"
+
+
+def test_the_operators_log_is_what_its_script_makes():
+    folder = ROOT / "docs" / "examples" / "operator"
+    lines = runpy.run_path(str(folder / "make_log.py"))["lines"]()
+    assert "".join(f"{line}\n" for line in lines) == (folder / "log.jsonl").read_text()
+
+
+def test_the_operators_tables_are_what_is_printed(tmp_path, capsys):
+    folder = ROOT / "docs" / "examples" / "operator"
+    words = ["import", "network", str(folder / "network.toml")]
+    assert main([*words, "--output", str(tmp_path / "x.json")]) == 0
+    tables = capsys.readouterr().out.partition("\n\n")[2]
+    assert tables.rstrip() in (ROOT / "docs" / "operator.md").read_text()
 
 
 def test_links_lead_somewhere():

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from expertcache import write_instance
+from expertcache import InputError, find_method, write_instance
 
 MODULE = """
 from expertcache import Method, Outcome, Placement
@@ -68,6 +68,55 @@ def test_in_a_study_with_processes(run, tmp_path):
     assert done.returncode == 0, done.stderr
     rows = (tmp_path / "out" / "results.csv").read_text()
     assert ",nothing,,feasible" in rows
+
+
+def test_a_method_that_nobody_registered(run, tmp_path):
+    solved = run("solve", "x.json", "--method", "own_methods:METHOD", "--json")
+    assert (solved.returncode, '"method":"nothing"' in solved.stdout) == (0, True), solved.stderr
+    study = (
+        'methods = ["own_methods:METHOD", {method = "own_methods:METHOD", label = "twice", '
+        'options = {times = 2}}]\ninstances = ["x.json"]\n'
+    )
+    (tmp_path / "study.toml").write_text(study)
+    done = run("study", "study.toml", "--jobs", "2", "--output", "out")
+    assert done.returncode == 0, done.stderr
+    rows = (tmp_path / "out" / "results.csv").read_text()
+    assert ",nothing,,feasible" in rows
+    assert ",twice,,feasible" in rows
+
+
+def test_modules_of_the_current_folder(tmp_path, two_servers):
+    write_instance(two_servers, tmp_path / "x.json")
+    (tmp_path / "here.py").write_text(MODULE)
+    # As the installed command does: the folder of the script is not the current one.
+    code = "import sys; sys.path.remove(''); from expertcache.command_line.parser import main; "
+    words = ["study", "x.json", "--methods", "here:METHOD", "--output", "out"]
+    done = subprocess.run(
+        [sys.executable, "-c", code + f"sys.argv[1:] = {words}; sys.exit(main())"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert ",nothing,,feasible" in (tmp_path / "out" / "results.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("own_methods:ABSENT", "ABSENT"),
+        ("own_methods:NO_METHOD", "is no expertcache.Method"),
+        ("no_such_module:METHOD", "no_such_module"),
+        ("own_methods:", "unknown method"),
+        ("own methods:METHOD", "unknown method"),
+    ],
+)
+def test_names_that_lead_nowhere(name, says, tmp_path, monkeypatch):
+    (tmp_path / "own_methods.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=says):
+        find_method(name)
 
 
 def test_our_own_names_stay_ours(run):

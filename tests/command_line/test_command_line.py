@@ -91,7 +91,10 @@ def test_solution_file_has_the_keys_of_the_format(toy, capsys):
 def test_words_for_people(toy, tmp_path, capsys):
     solution = str(tmp_path / "s.json")
     assert main(["solve", toy, "--method", "successive", "--output", solution]) == 0
-    assert "saving" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "saving" in printed
+    assert "  proven in advance" in printed
+    assert "    for the latency" in printed
     assert main(["evaluate", toy, solution]) == 0
     assert "feasible             yes" in capsys.readouterr().out
     assert main(["bound", toy]) == 0

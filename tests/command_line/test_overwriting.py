@@ -11,6 +11,7 @@ SITES = ("--sites", "sites.csv", "--points", "sites.csv", "--servers", "2", "--u
 WRITERS = {
     "generate": (*GENERATE, "--output"),
     "import sites": ("import", "sites", *SITES, "--layers", "1", "--output"),
+    "import network": ("import", "network", "network.toml", "--output"),
     "import popularity": (
         "import", "popularity", "counts.json", "--model", "mixtral-8x7b", "--layers", "1",
         "--servers", "2", "--users", "3", "--output",
@@ -40,6 +41,10 @@ def recordings(good_files):
     Path("counts.json").write_text("[[1, 1, 1, 1, 1, 1, 1, 1]]")
     ids = np.random.default_rng(0).random((60, 1, 8)).argsort(axis=2)[:, :, :2]
     np.savez("t.npz", expert_ids=ids, sequence=np.arange(60) % 10)
+    Path("network.toml").write_text(
+        '[[models]]\nmodel = "mixtral-8x7b"\nlayers = 1\nsets = 5\n'
+        '[servers]\nsites = "sites.csv"\nmemory = "1GiB"\n[users]\npoints = "sites.csv"\n'
+    )
     Path("notes.txt").write_text("mine\n")
     Path("study.toml").write_text('methods = ["greedy"]\n')
 
@@ -77,7 +82,7 @@ def test_an_empty_file_is_no_loss(good_files):
     assert Path("s.json").stat().st_size > 0
 
 
-@pytest.mark.parametrize("name", ["tiny-k3.json", "SHA256SUMS"])
+@pytest.mark.parametrize("name", ["tiny-k3.json", "suite.manifest", "SHA256SUMS"])
 def test_a_suite_is_written_whole_or_not_at_all(name, refused):
     Path("suite").mkdir()
     Path("suite", name).write_text("mine\n")

@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 from expertcache.decomposition.master import RestrictedMaster
+from expertcache.decomposition.price_and_round import METHOD
 from expertcache.method import Limits
 from expertcache.problem.layers import split_layers
 from expertcache.problem.terms import coverage_terms
 from expertcache.solver import solve
+from expertcache.structure import Structure
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 _SHAPES = [(2, 3, 1), (1, 4, 1), (1, 3, 2), (3, 2, 1), (2, 2, 2)]
 
@@ -53,3 +57,56 @@ def test_settled_layers_fit(seed, random_instance, solved_dual):
         assert (fixed @ instance.item_bytes <= instance.capacity_bytes).all()
         for number in free:
             assert not fixed[:, master.layers[number].own].any()
+
+
+@settings(max_examples=60)
+@given(
+    seed=st.integers(0, 10**6),
+    top_k=st.integers(1, 3),
+    layers=st.integers(2, 8),
+    models=st.integers(1, 2),
+    servers=st.integers(1, 4),
+    local=st.sampled_from([0.0, 0.3]),
+)
+def test_no_more_layers_are_fractional_than_capacities_bind(
+    seed, top_k, layers, models, servers, local, random_instance
+):
+    """Columns of any kind: what the master knows does not matter."""
+    instance = random_instance(
+        seed, top_k=top_k, layers=layers, models=models, servers=servers, local=local,
+        rows=10 * layers,
+    )  # fmt: skip
+    parts = split_layers(instance, coverage_terms(instance))
+    master = RestrictedMaster(instance, parts)
+    rng = np.random.default_rng(seed)
+    for number, layer in enumerate(parts):
+        for _ in range(8):
+            rank = rng.random((servers, layer.experts)).argsort(axis=1)
+            master.add(number, rank < rng.integers(0, layer.most + 1)[:, None])
+    if not parts:
+        assert master.rounded_down() is None
+        return
+    value = master.prices()[1]
+    down = master.rounded_down()
+    assert 0 <= down.fractional <= down.binding <= servers
+    assert (down.cached @ instance.item_bytes <= instance.capacity_bytes).all()
+    saving = coverage_terms(instance).saving_s(down.cached)
+    assert saving >= down.least_saving_s - 1e-12
+    # No layer is worth more than its best column.
+    largest = sorted((max(master._columns[n].gain_s) for n in range(len(parts))), reverse=True)
+    assert down.least_saving_s >= value - sum(largest[: down.binding]) - 1e-6 * value
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_method_saves_what_the_master_promises(seed, random_instance, brute_force_latency):
+    instance = random_instance(seed, top_k=1 + seed % 2, layers=2 + seed % 2, experts=3 - seed % 2)
+    options = {"tree_experts": 0, "program_rows": 0, "dives": ""}
+    solution = solve(instance, "decomposition", options=options)
+    down = solution.meta.get("rounded_down")
+    if down is None:
+        assert not len(coverage_terms(instance))
+        return
+    assert down["fractional"] <= down["binding"]
+    assert solution.saving_s >= down["least_saving_s"] - 1e-12
+    best = solution.latency_empty_s - brute_force_latency(instance)
+    assert METHOD.guarantee(Structure(instance), solution).ratio * best <= solution.saving_s + 1e-9

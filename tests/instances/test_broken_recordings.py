@@ -109,7 +109,7 @@ SITES = [
     (b"", "no rows"),
     (b"latitude,longitude\n", "no rows"),
     (b"latitude,longitude\n\n\n", "no rows"),
-    (b"lat,lon\n1,1\n", "latitude"),
+    (b"north,east\n1,1\n2,2\n", "latitude"),
     (b"latitude\n1\n", "longitude"),
     (b"latitude,longitude\n1,1\n1\n", "line 3"),
     (b"latitude,longitude\n1,east\n", "line 2"),

@@ -203,7 +203,7 @@ def test_local_experts_are_the_most_used(models, count):
 
 
 def test_equally_used_experts_are_kept_by_number(two_servers):
-    assert most_used(two_servers, 1).tolist() == [[False, True, False]]
+    assert most_used(two_servers, np.array([1])).tolist() == [[False, True, False]]
     rate = np.array([0.5, 0.5])
     requests = two_servers.requests
     tied = two_servers.replace(
@@ -211,7 +211,7 @@ def test_equally_used_experts_are_kept_by_number(two_servers):
             requests.user, requests.model, requests.layer, np.array([[1, 2], [0, 1]]), rate
         )
     )
-    assert most_used(tied, 2).tolist() == [[True, True, False]]
+    assert most_used(tied, np.array([2])).tolist() == [[True, True, False]]
 
 
 def test_no_local_expert_by_default():

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from expertcache.instances.geography import read_geography
 from expertcache.instances.popularity import (
     LAW,
     import_popularity,
@@ -188,12 +189,11 @@ def test_each_file_needs_a_name():
         import_popularity([np.array(COUNTS, dtype=float)], [], SCENARIO, seed=0)
 
 
-def test_sites_and_points_come_together(tmp_path):
+def test_at_recorded_sites(tmp_path):
     path = tmp_path / "p.csv"
     path.write_text("latitude,longitude\n1,2\n1.001,2\n1,2.001\n")
-    with pytest.raises(InputError, match="both or neither"):
-        build([COUNTS], sites=path)
-    instance = build([COUNTS], sites=path, points=path)
+    instance = build([COUNTS], geography=read_geography(path, path))
+    assert (instance.servers, instance.users) == (3, 3)
     assert instance.meta["geography"]["sites"] == "p.csv"
     assert_reproduced(instance, [COUNTS], 2)
 

@@ -3,7 +3,8 @@ import hashlib
 import pytest
 from expertcache.instances.recipe import Generated
 from expertcache.instances.records import records
-from expertcache.instances.suites import SUITES, build_suite, find_suite
+from expertcache.instances.suite_folder import build_suite
+from expertcache.instances.suites import SUITES, find_suite
 from expertcache.problem.errors import InputError
 from expertcache.problem.instance_file import instance_bytes, read_instance
 
@@ -55,9 +56,10 @@ def test_files_and_their_sums(name, tmp_path):
     paths = build_suite(suite, folder)
     assert [p.name for p in paths] == [f"{recipe.name}.json" for recipe in suite.recipes]
     lines = (folder / "SHA256SUMS").read_text().splitlines()
-    assert lines == [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}" for p in paths]
+    listed = [*paths, folder / "suite.manifest"]
+    assert lines == [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}" for p in listed]
     assert sorted(p.name for p in folder.iterdir()) == sorted(
-        [*(p.name for p in paths), "SHA256SUMS"]
+        [*(p.name for p in listed), "SHA256SUMS"]
     )
     for path, instance in zip(paths, suite.instances(), strict=True):
         assert instance_bytes(read_instance(path)) == path.read_bytes() == instance_bytes(instance)

@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from expertcache.command_line.parser import main
+from expertcache.instances.geography import read_geography
 from expertcache.instances.model_table import model_card
 from expertcache.instances.scenario import Scenario
 from expertcache.instances.trace import Trace, import_trace, matching_model, read_trace
@@ -42,9 +43,14 @@ def folder(tmp_path):
 
 
 def build(folder, trace, scenario=SCENARIO, seed=0, **options):
-    return import_trace(
-        trace, scenario, folder / "sites.csv", folder / "points.csv", seed=seed, **options
+    geography = read_geography(
+        folder / "sites.csv",
+        folder / "points.csv",
+        servers=scenario.servers,
+        users=scenario.users,
+        seed=seed,
     )
+    return import_trace(trace, scenario, geography, seed=seed, **options)
 
 
 def rates(instance, user, layer):

@@ -1,7 +1,7 @@
 import dataclasses
 
 import pytest
-from expertcache.instances.sites import read_positions
+from expertcache.instances.places import Server, read_places
 from expertcache.problem.errors import InputError
 from expertcache.problem.instance_file import instance_bytes, read_instance
 from expertcache.problem.names import check_name, printable
@@ -73,7 +73,7 @@ def test_the_same_in_every_format(two_servers, tmp_path):
         read_solution(tmp_path / "s.json")
     (tmp_path / "x.csv").write_text('latitude,longitude,name\n1,2,a\n1,2,"b\nc"\n')
     with pytest.raises(InputError, match=r"x\.csv: line 4: has the control character"):
-        read_positions(tmp_path / "x.csv")
+        read_places(tmp_path / "x.csv", Server)
 
 
 def test_the_name_of_a_file_is_made_printable(two_servers, tmp_path):

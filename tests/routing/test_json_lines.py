@@ -145,3 +145,36 @@ def test_the_line_is_named(routed, write_lines, tmp_path):
     (tmp_path / "x.jsonl").write_text(text + "\n{")
     with pytest.raises(InputError, match="line 7"):
         import_routing([tmp_path / "x.jsonl"], tmp_path / "t.npz")
+
+
+def of_models(routed):
+    """Lines of two models that differ in their layers and K, in turn."""
+    parts = {"org/A": routed(4, seed=1), "b": routed(6, layers=5, top_k=3, seed=2)}
+    for number in range(2):
+        for name, ids in parts.items():
+            half = ids[len(ids) // 2 * number :][: len(ids) // 2]
+            yield from ({"model": name} | line for line in lines(half, number))
+
+
+@pytest.mark.parametrize(("wanted", "shape"), [("org/A", (4, 3, 2)), ("b", (6, 5, 3))])
+def test_one_of_several_models(wanted, shape, routed, write_lines, tmp_path):
+    path = write_lines(of_models(routed))
+    import_routing([path], tmp_path / "t.npz", model=lambda name: name == wanted)
+    with np.load(tmp_path / "t.npz") as trace:
+        assert trace["expert_ids"].shape == shape
+        assert trace["sequence"].tolist() == [0] * (shape[0] // 2) + [1] * (shape[0] // 2)
+
+
+def test_several_models_are_not_mixed(routed, write_lines, tmp_path):
+    path = write_lines(of_models(routed))
+    with pytest.raises(InputError, match="has several models: b, org/A; name one with --model"):
+        import_routing([path], tmp_path / "t.npz")
+    with pytest.raises(InputError, match="has nothing of this model, but of b, org/A"):
+        import_routing([path], tmp_path / "t.npz", model=lambda name: name == "c")
+    assert not (tmp_path / "t.npz").exists()
+
+
+def test_lines_that_do_not_tell_the_model_are_of_the_wanted_one(routed, write_lines, tmp_path):
+    path = write_lines(lines(routed(3), 0))
+    summary = import_routing([path], tmp_path / "t.npz", model=lambda name: False)
+    assert summary.tokens == 3

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from expertcache import InputError
 
 
 def saved(ids):
@@ -99,3 +100,18 @@ def test_base64_of_0_22(layout, routed, imported):
     whole = np.concatenate(parts)
     assert (trace.expert_ids == whole[whole[:, 0, 0] >= 0]).all()
     assert summary.sequences == (1 if layout == "document" else 3)
+
+
+def test_responses_of_one_of_several_models(routed, imported):
+    parts = {"a": routed(3), "b": routed(4, layers=5)}
+    Path("r.jsonl").write_text(
+        "".join(
+            json.dumps({"model": name, "choices": [{"routed_experts": ids.tolist()}]}) + "\n"
+            for name, ids in parts.items()
+        )
+    )
+    for name, ids in parts.items():
+        trace, _ = imported("r.jsonl", model=lambda recorded, name=name: recorded == name)
+        assert (trace.expert_ids == ids).all()
+    with pytest.raises(InputError, match="has several models: a, b"):
+        imported("r.jsonl")

@@ -2,6 +2,8 @@ import csv
 
 import pytest
 from expertcache.command_line.parser import main
+from expertcache.instances.suite_folder import build_suite
+from expertcache.instances.suites import find_suite
 from expertcache.problem.errors import InputError
 from expertcache.problem.instance_file import write_instance
 from expertcache.studies.study import Variant
@@ -82,6 +84,35 @@ def test_broken_files_are_refused(old, new, says, tmp_path, two_servers):
     (tmp_path / "study.toml").write_text(GOOD.replace(old, new, 1))
     with pytest.raises(InputError, match=says):
         read_study(tmp_path / "study.toml")
+
+
+def test_folders_and_patterns(tmp_path, two_servers):
+    build_suite(find_suite("tiny"), tmp_path / "tiny")
+    (tmp_path / "more").mkdir()
+    for name in ("b.json.gz", "a.json"):
+        write_instance(two_servers.replace(name=name), tmp_path / "more" / name)
+    (tmp_path / "more" / "notes.txt").write_text("mine")
+
+    def names(*instances):
+        path = tmp_path / "study.toml"
+        path.write_text(f'methods = ["greedy"]\ninstances = {list(instances)}\n')
+        return [recipe.name for recipe in read_study(path).recipes]
+
+    tiny = [recipe.name for recipe in find_suite("tiny").recipes]
+    assert names("more") == names("more/*.json*") == ["a.json", "b.json.gz"]
+    assert names("./tiny", "more/a.json") == [*tiny, "a.json"]
+    assert names("m*") == ["a.json", "b.json.gz"]
+    assert names(str(tmp_path / "tiny" / "tiny-k?.json")) == ["tiny-k1", "tiny-k2", "tiny-k3"]
+    for nothing in ("none/*.json", "less", "tiny/*.gz"):
+        with pytest.raises(InputError, match="neither a file"):
+            names(nothing)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no instance files"):
+        names("empty")
+    # Of a set without its manifest, nobody knows what belongs to it.
+    (tmp_path / "more" / "c.json").write_text("{}")
+    with pytest.raises(InputError, match=r"c\.json"):
+        names("more")
 
 
 def test_a_byte_order_mark_is_no_content(tmp_path):
