@@ -1,4 +1,4 @@
-"""Gap studies, and replay of recorded tokens.
+"""Gap studies, replay of recorded tokens, and what memory is worth.
 
 In reading order:
 
@@ -12,4 +12,6 @@ In reading order:
 - `rows`: results.csv, each cell's result beside its reference.
 - `replay`: every token of a recorded trace under a placement, or with caches that react; apart from
   all others, as is `describe`: what a recorded trace is like.
+- `whatif`: what more memory on a server is worth, or its loss: `memory_changes`, the best saving
+  after each between what is certain, `brackets`, and `bracket_solves`, which narrow it.
 """
