@@ -68,4 +68,5 @@ from .studies.describe import Description as Description
 from .studies.describe import describe as describe
 from .studies.study import Study as Study
 from .studies.study import Variant as Variant
+from .version import __version__ as __version__
 from .watch import Event as Event
