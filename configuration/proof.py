@@ -20,6 +20,9 @@ from .search import Search
 #: how they grow.
 _ROUNDS, _SETS, _NODES, _GROWTH = 40, 4, 5, 4
 
+#: An instance of so few terms is given to HiGHS at once: its root takes less than the prices.
+_FEW_TERMS = 500
+
 #: Sets that HiGHS is given at most where there is a time limit: with twice as many it was seen to
 #: round for minutes without a look at the clock.
 _MOST_SETS = 4000
@@ -36,6 +39,7 @@ def prove(
     `greedy` and best responses give a placement, prices a bound, and HiGHS chooses among what the
     gap between them leaves open. Each attempt has more rounds of descent, more choices and more
     nodes than the last one; when the prices are as good as they get, HiGHS has all the time left.
+    With few terms it tries without prices first, with one node.
 
     Parameters
     ----------
@@ -62,6 +66,9 @@ def prove(
     sizes = len({model.expert_bytes for model in instance.models})
     for per_byte in (False, True)[: min(sizes, 2)]:
         search.take(greedy_pass(instance, gains.copy(), empty, per_byte, deadline)[0])
+    if len(terms) <= _FEW_TERMS and not (search.proved or deadline.passed()):
+        once = 1 if limits.nodes is None else min(1, limits.nodes)
+        search.close_directly(dataclasses.replace(limits, nodes=once), seed)
     most_sets = sys.maxsize if np.isinf(limits.time_s) else _MOST_SETS
     rounds, sets, nodes = _ROUNDS, _SETS * instance.items, _NODES
     stopped_by, converged = StoppedBy.FINISHED, False

@@ -15,7 +15,7 @@ version = release = expertcache.__version__
 copyright = "the expertcache contributors"  # noqa: A001
 
 extensions = ["sphinx.ext.autodoc", "numpydoc", "myst_nb"]
-exclude_patterns = ["site", "build"]
+exclude_patterns = ["site"]
 language = "en"
 nitpicky = False
 default_role = "py:obj"
@@ -38,7 +38,7 @@ toc_object_entries = False
 
 html_theme = "furo"
 html_title = f"expertcache {release}"
-html_static_path = ["site/static"]
+html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from expertcache.configuration import server_sets
+from expertcache.configuration import proof, server_sets
 from expertcache.instances.generate import generate
 from expertcache.instances.scenario import Scenario
 from expertcache.method import Limits
@@ -12,10 +12,12 @@ from expertcache.problem.evaluate import evaluate
 from expertcache.solver import solve
 
 
-@pytest.fixture(params=["table of server sets", "prices of terms"])
+@pytest.fixture(params=["few terms", "table of server sets", "prices of clients"])
 def regime(request, monkeypatch):
-    """Few servers, or as if they were many."""
-    if request.param == "prices of terms":
+    """So few terms that no prices are needed; few servers, or as if they were many."""
+    if request.param != "few terms":
+        monkeypatch.setattr(proof, "_FEW_TERMS", -1)
+    if request.param == "prices of clients":
         monkeypatch.setattr(server_sets, "_TABLE_ENTRIES", 0)
 
 
