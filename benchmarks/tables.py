@@ -1,4 +1,4 @@
-"""The tables of the README and of docs/ that come from stored results.
+"""The tables of docs/ that come from stored results.
 
     python benchmarks/tables.py
 
@@ -42,6 +42,19 @@ def quality() -> str:
         ]
         lines.append([str(K), str(mine["instance"].nunique()), *text])
     return _table(["K", "instances", *_QUALITY.values()], lines)
+
+
+def baselines() -> str:
+    """The same beside baselines, for K = 1 and K >= 2."""
+    rows = pd.read_csv(RESULTS / "methods.csv")
+    rows = rows[rows["ratio"].notna()]
+    names = ["popularity", "random", "greedy", "successive", "ascent", "local-search"]
+    lines = []
+    for label, mine in (("1", rows[rows["top_k"] == 1]), (">= 2", rows[rows["top_k"] > 1])):
+        shares = mine.groupby("method")["ratio"].agg(["mean", "min"]).loc[names]
+        text = [f"{mean:.3f} / {low:.3f}" for mean, low in shares.itertuples(index=False)]
+        lines.append([label, str(mine["instance"].nunique()), *text])
+    return _table(["K", "instances", *(f"`{name}`" for name in names)], lines)
 
 
 def suites() -> str:
@@ -130,6 +143,7 @@ def _table(head: list[str], lines: list[list[str]]) -> str:
 #: Tables of each page.
 TABLES: dict[str, tuple[Callable[[], str], ...]] = {
     "docs/algorithms.md": (quality, depth),
+    "docs/paper.md": (baselines,),
     "docs/studies.md": (suites,),
 }
 
