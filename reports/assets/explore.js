@@ -169,15 +169,20 @@
       user: state.user,
       choose,
     };
-    for (const name of ["map", "nodes", "held", "layers", "users", "run"]) {
-      const figure = byId(name);
+    const seen = ["map", "nodes", "held", "layers", "users", "run"].filter((name) => {
       const able = name === "run" ? view.events.length > 0 : view.cell !== null;
-      figure.hidden = !able;
-      if (!able) continue;
-      const { svg, caption } = Charts[name](view, Math.max(LEAST, figure.clientWidth));
-      figure.querySelector(".chart").replaceChildren(...(svg ? [svg] : []));
-      figure.querySelector("figcaption").textContent = caption;
-    }
+      byId(name).hidden = !able;
+      return able;
+    });
+    // All are measured before one is drawn: each drawing would make the page lay itself out again.
+    const widths = seen.map((name) => Math.max(LEAST, byId(name).clientWidth));
+    seen.forEach((name, place) => {
+      const { svg, caption } = Charts[name](view, widths[place]);
+      byId(name)
+        .querySelector(".chart")
+        .replaceChildren(...(svg ? [svg] : []));
+      byId(name).querySelector("figcaption").textContent = caption;
+    });
   }
 
   for (const select of [instance, method, seed]) {
@@ -200,7 +205,10 @@
     remember();
   });
   for (const form of document.forms) form.addEventListener("submit", (e) => e.preventDefault());
-  window.addEventListener("hashchange", recall);
+  window.addEventListener("hashchange", () => {
+    recall();
+    remember();
+  });
 
   byId("explore").hidden = byId("filter").hidden = false;
   recall();
