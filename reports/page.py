@@ -82,7 +82,7 @@ def write_page(
             text = escape(caption.format(drawn))
             figures[name] = (
                 f'<figure id="figure-{name}"><div class="wide paper" tabindex="0" role="region" '
-                f'aria-label="Figure">{svg}</div><figcaption>{text}</figcaption></figure>'
+                f'aria-label="Figure: {name}">{svg}</div><figcaption>{text}</figcaption></figure>'
             )
     scripts = [_asset(name) for name in _SCRIPTS]
     seeds = ", ".join(map(str, settings["seeds"]))

@@ -16,7 +16,11 @@ const Charts = (() => {
   const strength = { type: "linear", domain: [0, 1], range: [0.2, 1] };
 
   function drawn(width, ariaLabel, options) {
-    return Plot.plot({ width, ariaLabel, marginBottom: 42, opacity: strength, ...options });
+    const svg = Plot.plot({ width, ariaLabel, marginBottom: 42, opacity: strength, ...options });
+    // One picture with one name, not a group for each of Plot's marks.
+    svg.setAttribute("role", "img");
+    svg.querySelectorAll("g[aria-label]").forEach((mark) => mark.removeAttribute("aria-label"));
+    return svg;
   }
 
   // Domains around some points with equal scales on both axes, and the height that goes with them.

@@ -174,7 +174,7 @@ def test_choosing(page, opened):
 
 def test_a_click_on_the_map(page, opened):
     tab = opened(page)
-    square = tab.locator("#map svg g[aria-label=text] text").first
+    square = tab.locator("#map svg g[font-weight=bold] text").first
     square.scroll_into_view_if_needed()
     box = square.bounding_box()
     tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
