@@ -93,7 +93,8 @@ def served_shares(instance: Instance, placement: Placement) -> FloatArray:
         served += sums(user * (N + 2) + node, rate, len(served))
     shares = served.reshape(instance.users, N + 2)
     total = shares.sum(axis=1, keepdims=True)
-    return np.divide(shares, total, out=np.zeros_like(shares), where=total > 0)
+    np.divide(shares, total, out=shares, where=total > 0)
+    return shares
 
 
 def _scene(scene: Scene) -> dict[str, Any]:
