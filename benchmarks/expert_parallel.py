@@ -2,7 +2,7 @@
 
     python benchmarks/expert_parallel.py FOLDER
 
-FOLDER holds the recorded trace of docs/recorded.md. Placements are made on four fifths of the sequences;
+FOLDER holds the trace of docs/recorded.md. Placements are made on four fifths of the sequences;
 latency and imbalance are those of the others.
 """
 
