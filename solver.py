@@ -294,7 +294,7 @@ class _Run:
         self._instance, self._method, self._fetch = instance, method, fetch
         self._empty_s = latency_empty_s(instance)
         self._limitless_s = limitless_saving_s(instance)
-        self._watch = Watch(self._empty_s, self._limitless_s, callback)
+        self._watch = Watch(self._empty_s, self._limitless_s, callback, limits.watch)
         self._limits = dataclasses.replace(limits, watch=self._watch)
 
     def solution(

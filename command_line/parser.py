@@ -42,6 +42,7 @@ COMMANDS = (
     ("methods", "solving", None, "list the methods"),
     ("evaluate", "solving", options.evaluate, "value and feasibility of a solution"),
     ("bound", "solving", options.bound, "lower bound on the latency of every placement"),
+    ("whatif", "whatif", options.whatif, "what more memory is worth, what losing a server costs"),
     ("study", "studies", options.study, "instances x methods x seeds: table, figures, page"),
     ("table", "results", options.table, "a study's table for a paper, differences of methods"),
     ("figure", "results", options.figure, "a study's figure for a paper"),

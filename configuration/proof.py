@@ -23,6 +23,9 @@ _ROUNDS, _SETS, _NODES, _GROWTH = 40, 4, 5, 4
 #: An instance of so few terms is given to HiGHS at once: its root takes less than the prices.
 _FEW_TERMS = 500
 
+#: And where all open sets are too many, one of so many is tried without waiting for better prices.
+_SOME_TERMS = 5000
+
 #: Sets that HiGHS is given at most where there is a time limit: with twice as many it was seen to
 #: round for minutes without a look at the clock.
 _MOST_SETS = 4000
@@ -68,7 +71,7 @@ def prove(
         search.take(greedy_pass(instance, gains.copy(), empty, per_byte, deadline)[0])
     if len(terms) <= _FEW_TERMS and not (search.proved or deadline.passed()):
         once = 1 if limits.nodes is None else min(1, limits.nodes)
-        search.close_directly(dataclasses.replace(limits, nodes=once), seed)
+        search.close_pairs(dataclasses.replace(limits, nodes=once), seed)
     most_sets = sys.maxsize if np.isinf(limits.time_s) else _MOST_SETS
     rounds, sets, nodes = _ROUNDS, _SETS * instance.items, _NODES
     stopped_by, converged = StoppedBy.FINISHED, False
@@ -88,6 +91,9 @@ def prove(
                 # A better placement left few.
                 whole = True
                 stopped_by = search.close(part, seed, nearly)
+            too_many = search.open_sets() > most_sets and not deadline.passed()
+            if too_many and not search.proved and (converged or len(terms) <= _SOME_TERMS):
+                stopped_by = search.close_pairs(part, seed)
             last = whole or sets == most_sets or stopped_by is not StoppedBy.PROOF
             if converged and last:
                 break

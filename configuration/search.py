@@ -151,27 +151,24 @@ class Search:
         most : int
             Sets of servers, over all experts, to choose from: the best ones if there are more.
         """
+        if self._sets is None:
+            return self.close_pairs(limits, seed)
         gap = self._cost_bound_s - self.saving_s
         limits = self._deadline.limits(nodes=limits.nodes, threads=limits.threads)
-        if self._sets is not None:
-            chosen = candidates(self._sets, self._cost, gap, most)
-            closed = close_sets(self._instance, self._sets, chosen, self.cached, limits, seed)
-            # A placement with another set loses more than they do.
-            beyond = self._cost_bound_s - chosen.loss_s
-        elif len(self._terms) <= _MOST_TERMS:
-            packed = self._knapsacks.best(self._cost)
-            free, held = fixed(self._cost, self._instance.item_bytes, packed, gap)
-            closed = close_pairs(self._instance, self._terms, free, held, self.cached, limits, seed)
-            beyond = -np.inf
-        else:
-            return StoppedBy.FINISHED
-        return self._learn(closed, beyond)
+        chosen = candidates(self._sets, self._cost, gap, most)
+        closed = close_sets(self._instance, self._sets, chosen, self.cached, limits, seed)
+        # A placement with another set loses more than they do.
+        return self._learn(closed, self._cost_bound_s - chosen.loss_s)
 
-    def close_directly(self, limits: Limits, seed: int) -> StoppedBy:
-        """Let HiGHS choose among everything, without prices; why it stopped."""
+    def close_pairs(self, limits: Limits, seed: int) -> StoppedBy:
+        """Let HiGHS cache the pairs that the prices leave open, all before there are prices."""
+        if len(self._terms) > _MOST_TERMS:
+            return StoppedBy.FINISHED
+        gap = self._cost_bound_s - self.saving_s
         limits = self._deadline.limits(nodes=limits.nodes, threads=limits.threads)
-        all_ = np.ones(self._clients.shape, dtype=np.bool_)
-        closed = close_pairs(self._instance, self._terms, all_, ~all_, self.cached, limits, seed)
+        packed = self._knapsacks.best(self._cost)
+        free, held = fixed(self._cost, self._instance.item_bytes, packed, gap)
+        closed = close_pairs(self._instance, self._terms, free, held, self.cached, limits, seed)
         return self._learn(closed, -np.inf)
 
     def _learn(self, closed: Closed, beyond_s: float) -> StoppedBy:
