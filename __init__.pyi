@@ -70,4 +70,5 @@ from .studies.study import Study as Study
 from .studies.study import Variant as Variant
 from .studies.whatif import WhatIf as WhatIf
 from .studies.whatif import whatif as whatif
+from .version import __version__ as __version__
 from .watch import Event as Event

@@ -1,8 +1,7 @@
-"""Where the events of a run go: a line on the terminal, a file of JSON lines."""
+"""Where the events of a run go: a line on the terminal, a file of JSON lines, a short list."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import msgspec
 
 from .problem.errors import InputError
 from .problem.file_kind import json_kind
-from .problem.files import check_writable, decode, read_bytes
+from .problem.files import check_writable, decode, read_bytes, write_bytes
 from .watch import Callback, Event
 
 FORMAT = "expertcache/events"
@@ -68,7 +67,7 @@ class EventFile:
 
     def __init__(self, path: str | Path, instance: str, method: str) -> None:
         self._path = Path(path)
-        self._header = {"format": FORMAT, "version": 1, "instance": instance, "method": method}
+        self._header = _Header(FORMAT, 1, instance, method)
         check_writable(path, _EVENTS_FILE)
         if self._path.suffix.lower() == ".gz":
             raise InputError(f"{path}: events are written line by line, not compressed")
@@ -78,7 +77,7 @@ class EventFile:
             self._file: IO[bytes] = self._path.open("wb")
         except OSError as error:
             raise InputError(f"{self._path}: {error.strerror or error}") from None
-        self._write(self._header)
+        self._write(_line(self._header))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -86,14 +85,46 @@ class EventFile:
 
     def __call__(self, event: Event) -> None:
         """Add an event."""
-        self._write(dataclasses.asdict(event))
+        self._write(_line(event))
 
-    def _write(self, line: dict[str, Any]) -> None:
+    def _write(self, line: bytes) -> None:
         try:
-            self._file.write(msgspec.json.encode(line) + b"\n")
+            self._file.write(line)
             self._file.flush()
         except OSError as error:
             raise InputError(f"{self._path}: {error.strerror or error}") from None
+
+
+class EventSample:
+    """Events in memory, however many there are: the first, the last, some of those between.
+
+    A callback for `expertcache.solve`.
+
+    Parameters
+    ----------
+    most : int
+        So many, and the last.
+    """
+
+    def __init__(self, most: int = 100) -> None:
+        self._most, self._every, self._seen = most, 1, 0
+        self._kept: list[Event] = []
+        self._last: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        """Take up an event."""
+        self._last = [event]
+        if self._seen % self._every == 0:
+            self._kept.append(event)
+            if len(self._kept) > self._most:
+                self._kept = self._kept[::2]
+                self._every *= 2
+        self._seen += 1
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The sample, in the order of time."""
+        return tuple(dict.fromkeys([*self._kept, *self._last]))
 
 
 class _Header(msgspec.Struct):
@@ -101,6 +132,22 @@ class _Header(msgspec.Struct):
     version: int
     instance: str
     method: str
+
+
+def _line(content: _Header | Event) -> bytes:
+    return msgspec.json.encode(content) + b"\n"
+
+
+def write_events(path: str | Path, events: Sequence[Event], instance: str, method: str) -> None:
+    """Write the file that `EventFile` writes, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written, or another one is there.
+    """
+    lines = [_line(_Header(FORMAT, 1, instance, method)), *map(_line, events)]
+    write_bytes(path, b"".join(lines), _EVENTS_FILE)
 
 
 def read_events(path: str | Path) -> list[Event]:

@@ -24,6 +24,7 @@ from .problem.placement import Placement
 from .problem.sizes import MAX_BYTES, MAX_INT
 from .problem.solution import ROUNDING, Solution, Status, StoppedBy, closes, latency_gap
 from .structure import Structure
+from .version import __version__
 from .watch import Callback, Watch, stopped_by_signals
 
 #: Signals on which a run hands back what it has.
@@ -324,7 +325,11 @@ class _Run:
     def _checked(self, outcome: Outcome, stopped_by: StoppedBy) -> Solution:
         """What the evaluator says of the placement."""
         placement = outcome.placement
-        meta = {**outcome.meta, "instance_sha256": self._instance.sha256}
+        meta = {
+            **outcome.meta,
+            "instance_sha256": self._instance.sha256,
+            "expertcache_version": __version__,
+        }
         value = None if placement is None else evaluate(self._instance, placement)
         wrong = None
         if value is not None and not value.feasible:

@@ -193,6 +193,7 @@ def table(parser: argparse.ArgumentParser) -> None:
     add("--compare", metavar="METHOD", help="paired differences to it instead of the gap table")
     formats = ["text", "latex", "markdown", "csv"]
     add("--format", choices=formats, default="text", help="(default: text)")
+    add("--latex", dest="format", action="store_const", const="latex", help="--format latex")
 
 
 def figure(parser: argparse.ArgumentParser) -> None:
@@ -203,7 +204,9 @@ def figure(parser: argparse.ArgumentParser) -> None:
     add("--kind", choices=kinds, default="ratio", help="(default: ratio)")
     _add_choice_of_methods(parser)
     add("--width", metavar="LENGTH", help="3.4in, 8.6cm, 246pt")
-    add("--output", required=True, metavar="FILE", help=".pdf, .svg or .png")
+    formats = ["pdf", "svg", "png"]
+    add("--format", choices=formats, help="(default: by the end of the output's name)")
+    add("--output", required=True, metavar="FILE")
 
 
 def replay(parser: argparse.ArgumentParser) -> None:

@@ -87,9 +87,9 @@ class _Version(argparse.Action):
     """Print the version; reading it takes an import that nothing else here needs."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version
+        from ..version import __version__
 
-        print(f"expertcache {version('expertcache')}")
+        print(f"expertcache {__version__}")
         parser.exit()
 
 

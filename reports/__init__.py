@@ -14,7 +14,8 @@ In reading order:
 - `changes_table`, `changes_figure`: what changes of the servers' memory are worth.
 - `progress_figure`: one run's best placement and bound over time.
 - `trace_page`: what a recorded trace is like, in one HTML file.
-- `page`: a study's table and figures in one HTML file.
+- `page`: a study's tables, figures and what `page_data` lets explore, in one HTML file; its parts
+  are in ``assets``, the libraries that draw in a browser in ``vendor``.
 - `notebook`: what notebooks show of instances, placements and solutions.
 - `drawing`: what the figures share.
 """

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
 from html import escape
+from importlib.resources import files
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import pandas as pd
@@ -14,87 +18,16 @@ from .table import nothing_to_save
 
 _PAGE_FILE = FileKind("page of a study", rb"<!DOCTYPE html>.*<title>expertcache")
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>expertcache study</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 1rem auto;
-  padding: 0 1rem; }}
-h1, h2 {{ line-height: 1.2; }}
-.wide {{ overflow-x: auto; }}
-pre {{ background: #f5f5f5; padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }}
-figure {{ margin: 1.5rem 0; }}
-figcaption {{ font-size: .9rem; color: #555; }}
-svg {{ max-width: 100%; height: auto; }}
-table {{ border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .25rem .5rem; text-align: right; border-bottom: 1px solid #ddd;
-  white-space: nowrap; }}
-th {{ background: #f5f5f5; }}
-td.text, th.text {{ text-align: left; }}
-th button {{ all: unset; cursor: pointer; font-weight: bold; }}
-th button:focus-visible {{ outline: 2px solid #0072B2; }}
-th[aria-sort="ascending"] button::after {{ content: " \\2191"; }}
-th[aria-sort="descending"] button::after {{ content: " \\2193"; }}
-@media print {{
-  body {{ font-size: 10pt; max-width: none; margin: 0; }}
-  .wide {{ overflow: visible; }}
-  table {{ font-size: 6.5pt; }}
-  th, td {{ padding: .1rem .25rem; }}
-  figure, tr {{ break-inside: avoid; }}
-}}
-</style>
-</head>
-<body>
-<h1>Gap study</h1>
-<p>{summary}</p>
-<h2>Methods</h2>
-<p>Ratios are shares of the {reference}; "sd" is their standard deviation over the cells, "proven"
-the smallest ratio that a theorem promises in advance, with the assumptions that hold here. Gaps are
-those of the latency.</p>
-<div class="wide">{table}</div>
-{figures}
-<h2>Every cell</h2>
-<p>A click on a heading sorts.</p>
-<div class="wide">{rows}</div>
-<h2>Run it again</h2>
-<pre>{command}</pre>
-<p>Seeds, limits and how each instance is made stand in <code>study.json</code>, every number of
-this page in <code>results.csv</code>.</p>
-<script>
-document.querySelectorAll("table.sortable").forEach(table => {{
-  const heads = [...table.tHead.rows[0].cells];
-  heads.forEach((head, column) => {{
-    const button = document.createElement("button");
-    button.textContent = head.textContent;
-    head.replaceChildren(button);
-    button.addEventListener("click", () => {{
-      const up = head.getAttribute("aria-sort") !== "ascending";
-      heads.forEach(other => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", up ? "ascending" : "descending");
-      const value = row => row.cells[column].textContent;
-      const compare = (a, b) => {{
-        const [x, y] = [value(a), value(b)];
-        if (x === "" || y === "") return (x === "") - (y === "");
-        const order = isNaN(x) || isNaN(y) ? x.localeCompare(y) : x - y;
-        return up ? order : -order;
-      }};
-      const body = table.tBodies[0];
-      [...body.rows].sort(compare).forEach(row => body.append(row));
-    }});
-  }});
-}});
-</script>
-</body>
-</html>
-"""
+#: In the order in which they run.
+_SCRIPTS = (
+    "vendor/d3.min.js", "vendor/plot.umd.min.js", "assets/data.js", "assets/charts.js",
+    "assets/table.js", "assets/explore.js",
+)  # fmt: skip
 
 _SHOWN = (
-    "instance", "method", "seed", "status", "stopped_by", "latency_s", "saving_s", "ratio", "gap",
-    "guarantee", "seconds", "reference", "error", "servers", "users", "layers", "experts", "top_k",
-    "requests",
+    "instance", "method", "seed", "status", "stopped_by", "latency_s", "saving_s",
+    "bound_latency_s", "ratio", "gap", "guarantee", "seconds", "reference", "error", "servers",
+    "users", "layers", "experts", "top_k", "requests",
 )  # fmt: skip
 
 _CAPTIONS = {
@@ -105,6 +38,9 @@ _CAPTIONS = {
     "placement-grid": "The same placement, server by server.",
 }
 
+#: What scripts show better: for pages without them.
+_PLACEMENT = ("placement-map", "placement-grid")
+
 
 def write_page(
     rows: pd.DataFrame,
@@ -112,6 +48,7 @@ def write_page(
     folder: Path,
     settings: dict[str, Any],
     drawn: str,
+    data: bytes,
     missing: int,
 ) -> None:
     """Write ``report.html`` beside the figures of a study.
@@ -128,11 +65,13 @@ def write_page(
         The study's settings and its ``command``.
     drawn : str
         Name of the instance whose placement is drawn.
+    data : bytes
+        What can be explored, see `page_data`.
     missing : int
         Cells that have not run yet.
     """
     shown = rows[[name for name in _SHOWN if name in rows]].dropna(axis=1, how="all")
-    figures = []
+    figures = {}
     for name, caption in _CAPTIONS.items():
         path = folder / f"{name}.svg"
         if path.exists():
@@ -141,13 +80,17 @@ def write_page(
             svg = svg[svg.index("<svg") :].replace('id="', f'id="{name}-')
             svg = svg.replace('href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-")
             text = escape(caption.format(drawn))
-            figures.append(
-                f'<figure id="figure-{name}">{svg}<figcaption>{text}</figcaption></figure>'
+            figures[name] = (
+                f'<figure id="figure-{name}"><div class="wide paper" tabindex="0" role="region" '
+                f'aria-label="Figure: {name}">{svg}</div><figcaption>{text}</figcaption></figure>'
             )
+    scripts = [_asset(name) for name in _SCRIPTS]
     seeds = ", ".join(map(str, settings["seeds"]))
     memory = f" and {settings['memory_mb']} MiB" if settings["memory_mb"] else ""
     idle = rows.loc[nothing_to_save(rows), "instance"].nunique()
-    page = _PAGE.format(
+    page = Template(_asset("assets/page.html")).substitute(
+        policy=_policy(scripts),
+        style=_asset("assets/page.css"),
         summary=escape(
             f"{len(settings['instances'])} instances"
             + (f" ({idle} with nothing to save: no ratios)" if idle else "")
@@ -163,11 +106,29 @@ def write_page(
             "optimal saving, or of what the bound leaves open where it is not proved",
         ),
         table=_table(table),
-        figures="\n".join(figures),
+        figures="\n".join(svg for name, svg in figures.items() if name not in _PLACEMENT),
+        pictures="\n".join(svg for name, svg in figures.items() if name in _PLACEMENT),
         rows=_table(shown),
         command=escape(settings["command"]),
+        licences=escape(_asset("vendor/LICENSES.txt")),
+        data=data.decode(),
+        scripts="\n".join(f"<script>{script}</script>" for script in scripts),
     )
     write_bytes(folder / "report.html", page.encode(), _PAGE_FILE)
+
+
+def _asset(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _policy(scripts: list[str]) -> str:
+    """What the page may load: nothing; and run: these scripts."""
+    sums = (b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{each}'" for each in sums)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
 
 def _table(rows: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import pandas as pd
 
 from ..problem.instance import Instance
 from ..problem.placement import Placement
+from ..watch import Event
 from .drawing import save
 from .figure import ratio_figure
 from .page import write_page
+from .page_data import Scene, page_data
 from .placement_figure import placement_figure
 from .results_table import read_results
 from .sweep_figure import sweep_figure
@@ -54,6 +57,8 @@ def write_report(
     folder: Path,
     settings: dict[str, Any],
     drawn: tuple[Instance, Placement] | None,
+    scenes: Iterable[Scene],
+    events: Mapping[int, Sequence[Event]],
     missing: int,
     failures: tuple[str, ...],
 ) -> Report:
@@ -67,6 +72,8 @@ def write_report(
         The study's settings and its ``command``.
     drawn : tuple of Instance and Placement, optional
         What the placement's pictures show.
+    scenes, events
+        What the page lets explore, see `page_data`.
     missing, failures
         See `Report`.
     """
@@ -79,6 +86,7 @@ def write_report(
         save(sweep, folder, "sweep")
     if drawn is not None:
         placement_figure(*drawn, folder, "placement")
-    write_page(rows, table, folder, settings, drawn[0].name if drawn else "", missing)
+    data = page_data(scenes, events)
+    write_page(rows, table, folder, settings, drawn[0].name if drawn else "", data, missing)
     text = text_table(grouped(table), gap_title(rows, missing))
     return Report(rows, text, missing, failures)

@@ -10,6 +10,7 @@ In reading order:
 - `worker`: a process of its own for cells, so that limits hold.
 - `results`: a finished cell on disk.
 - `rows`: results.csv, each cell's result beside its reference.
+- `details`: what the page shows beyond the rows, within limits.
 - `replay`: every token of a recorded trace under a placement, or with caches that react; apart from
   all others, as is `describe`: what a recorded trace is like.
 - `whatif`: what more memory on a server is worth, or its loss: `memory_changes`, the best saving

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ..events import EventSample
 from ..guarantees import Guarantee
 from ..instances.recipe import Recipe
 from ..method import Limits
@@ -17,6 +18,7 @@ from ..problem.instance import Instance
 from ..problem.solution import Solution, StoppedBy
 from ..solver import a_priori, find_method, solve
 from ..structure import Structure
+from ..watch import Event
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -54,6 +56,8 @@ class Answer(NamedTuple):
         Why there is no solution.
     stopped_by : StoppedBy
         The same, for programs.
+    events : tuple of Event
+        Of the run; a sample, if there were many.
     """
 
     solution: Solution | None
@@ -61,18 +65,22 @@ class Answer(NamedTuple):
     guarantee: Guarantee | None = None
     error: str = ""
     stopped_by: StoppedBy = StoppedBy.ERROR
+    events: tuple[Event, ...] = ()
 
 
 def perform(cell: Cell) -> Answer:
     """Solve a cell."""
     instance, structure, sizes = _instance(msgspec.json.encode(cell.recipe))
     limits = Limits(time_s=cell.time_limit_s)
-    method = find_method(cell.method)
+    method, sample = find_method(cell.method), EventSample()
     try:
-        solution = solve(instance, method, limits=limits, seed=cell.seed, options=cell.options)
+        solution = solve(
+            instance, method, limits=limits, seed=cell.seed, options=cell.options, callback=sample
+        )
     except UnsupportedError as error:
         return Answer(None, sizes, error=str(error))
-    return Answer(solution, sizes, a_priori(solution, structure, method))
+    guarantee = a_priori(solution, structure, method)
+    return Answer(solution, sizes, guarantee, events=sample.events)
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""What a finished cell leaves on disk: one small file, and its placement beside it."""
+"""What a finished cell leaves on disk: one small file, its placement and its events beside it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ..events import read_events, write_events
 from ..problem.errors import InputError
 from ..problem.file_kind import FileKind
 from ..problem.files import decode, read_bytes, write_bytes
 from ..problem.solution import Status, StoppedBy, write_solution
+from ..watch import Event
 from .cell import Answer
 
 _CELL_FILE = FileKind("study's cell", rb'\s*\{\s*"time_limit_s":')
@@ -79,7 +81,8 @@ class Results:
     Parameters
     ----------
     folder : Path
-        Of the study; results are in ``cells/``, placements in ``solutions/``.
+        Of the study; results are in ``cells/``, placements in ``solutions/``, events in
+        ``events/``.
 
     Raises
     ------
@@ -89,8 +92,9 @@ class Results:
 
     def __init__(self, folder: Path) -> None:
         self._cells, self._solutions = folder / "cells", folder / "solutions"
+        self._events = folder / "events"
         try:
-            for part in (self._cells, self._solutions):
+            for part in (self._cells, self._solutions, self._events):
                 part.mkdir(exist_ok=True)
             paths = sorted(self._cells.glob("*.json"))
         except OSError as error:
@@ -105,11 +109,19 @@ class Results:
         """File of a cell's solution; there is none without a placement."""
         return self._solutions / f"{key}.json.gz"
 
+    def events(self, key: Key) -> list[Event]:
+        """Events of a cell; none where it has no solution, or was run without keeping them."""
+        path, result = self._events / f"{key}.jsonl", self.get(key)
+        return read_events(path) if result and result.seconds is not None and path.exists() else []
+
     def add(self, key: Key, answer: Answer, time_limit_s: float, memory_mb: int | None) -> Result:
         """See the answer of a cell, and the limits it had, onto the disk."""
         solution = answer.solution
         if solution is not None and solution.placement is not None:
             write_solution(solution, self.solution_path(key))
+        if solution is not None:
+            path = self._events / f"{key}.jsonl"
+            write_events(path, answer.events, solution.instance, solution.method)
         result = _result(answer, time_limit_s, memory_mb)
         # Last: without this file the cell has not been.
         write_bytes(self._cells / f"{key}.json", msgspec.json.encode(result) + b"\n", _CELL_FILE)

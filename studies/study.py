@@ -26,7 +26,7 @@ from ..reports.report import Report, write_report
 from ..reports.results_table import parse_results
 from ..solver import find_method
 from ..watch import Watch, stopped_by_signals
-from . import executors
+from . import details, executors
 from .cell import Cell
 from .folder import claim, refuse_another
 from .results import Key, Result, Results
@@ -163,10 +163,13 @@ class Study:
         with stopped_by_signals(watch, (signal.SIGINT, signal.SIGTERM)):
             self._solve(missing, results, folder, jobs, scheduler, watch)
         self._write_rows(results, folder)
+        keys = [key for key, _ in self._reported(results)]
         return write_report(
             folder,
             self._settings() | {"command": self.command},
             drawn=self._best_placement(results),
+            scenes=details.scenes(self.recipes, keys, results),
+            events=details.events(keys, results),
             missing=len(missing),
             failures=self._failures(results),
         )
@@ -283,16 +286,22 @@ class Study:
 
     def _rows(self, results: Results) -> Iterator[dict[str, Any]]:
         """Rows of all finished cells whose reference has finished, too."""
-        for number, recipe in enumerate(self.recipes):
+        for key, reference in self._reported(results):
+            recipe, result = self.recipes[key.instance], results.get(key)
+            assert result is not None
+            name = self.variants[key.method].name
+            names = {"instance": recipe.name, "method": name, "seed": key.seed}
+            yield names | row_of(result, reference) | recipe.labels
+
+    def _reported(self, results: Results) -> Iterator[tuple[Key, Result | None]]:
+        """Cells that have a row, in its order: they and their reference have finished."""
+        for number in range(len(self.recipes)):
             key = self._reference_key(number)
             reference = None if key is None else results.get(key)
-            if key is not None and reference is None:
-                continue
-            for key in self._keys(number):
-                if (result := results.get(key)) is not None:
-                    name = self.variants[key.method].name
-                    names = {"instance": recipe.name, "method": name, "seed": key.seed}
-                    yield names | row_of(result, reference) | recipe.labels
+            if key is None or reference is not None:
+                for key in self._keys(number):
+                    if results.get(key) is not None:
+                        yield key, reference
 
     def _failures(self, results: Results) -> tuple[str, ...]:
         """Why cells failed: a line for each method and reason."""
