@@ -2,6 +2,8 @@
 # make figures: run the sweeps.
 # make suite: prove every instance of the suite small.
 # make test: set up, lint, type check, test.
+# make docs: the documentation as a site in build/site.
+# make test-wheel: the tests against the wheel built from the source distribution.
 # make test-record: the tests that need torch and transformers.
 # make test-oldest: the tests with the oldest versions that pyproject.toml allows.
 
@@ -15,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LINKS := $(addprefix .typing/expertcache/,$(wildcard *.py *.pyi) py.typed $(patsubst %/__init__.py,%,$(wildcard */__init__.py)))
 
-.PHONY: demo figures suite test test-record test-wheel test-oldest lint types clean
+.PHONY: demo docs figures suite test test-record test-wheel test-oldest lint types clean
 
 demo: $(VENV)/installed
 	$(BIN)/expertcache study benchmarks/studies/small.toml --output demo
@@ -30,15 +32,18 @@ figures: $(VENV)/installed
 	  $(BIN)/expertcache study benchmarks/studies/$$name.toml --jobs 2 --output build/figures/$$name || exit; \
 	done
 
+docs: $(VENV)/installed-docs
+	$(BIN)/python docs/site/build.py build/site
+
 test: lint types
 	$(BIN)/python -m pytest
 
-# The same tests against the built wheel, in an environment of its own.
-test-wheel:
-	rm -rf build $(VENV)-wheel
+# The same tests against the wheel built from the source distribution, in an environment of its own.
+test-wheel: $(VENV)/installed-test
+	rm -rf build/dist $(VENV)-wheel
 	$(PYTHON) -m venv $(VENV)-wheel
-	$(VENV)-wheel/bin/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
-	$(VENV)-wheel/bin/python -m pip install --quiet "$$(ls build/wheel/*.whl)[test]"
+	$(BIN)/uv build --quiet --out-dir build/dist .
+	$(VENV)-wheel/bin/python -m pip install --quiet "$$(ls build/dist/*.whl)[test]"
 	$(VENV)-wheel/bin/python -m pytest $(TESTS)
 
 # The extra is large: it has an environment of its own.
@@ -77,6 +82,10 @@ $(VENV)/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: needs Python 3.11 or later: none was found" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

@@ -68,4 +68,7 @@ from .studies.describe import Description as Description
 from .studies.describe import describe as describe
 from .studies.study import Study as Study
 from .studies.study import Variant as Variant
+from .studies.whatif import WhatIf as WhatIf
+from .studies.whatif import whatif as whatif
+from .version import __version__ as __version__
 from .watch import Event as Event

@@ -38,7 +38,8 @@ class Limits:
     threads : int
         Threads of a solver.
     watch : Watch
-        Who is told how far the run is, and may ask it to stop; `expertcache.solve` brings its own.
+        Who is told how far the run is, and may ask it to stop; `expertcache.solve` brings its own,
+        for which a wish to stop of this one holds, too.
 
     Raises
     ------

@@ -24,6 +24,7 @@ from .problem.placement import Placement
 from .problem.sizes import MAX_BYTES, MAX_INT
 from .problem.solution import ROUNDING, Solution, Status, StoppedBy, closes, latency_gap
 from .structure import Structure
+from .version import __version__
 from .watch import Callback, Watch, stopped_by_signals
 
 #: Signals on which a run hands back what it has.
@@ -293,7 +294,7 @@ class _Run:
         self._instance, self._method, self._fetch = instance, method, fetch
         self._empty_s = latency_empty_s(instance)
         self._limitless_s = limitless_saving_s(instance)
-        self._watch = Watch(self._empty_s, self._limitless_s, callback)
+        self._watch = Watch(self._empty_s, self._limitless_s, callback, limits.watch)
         self._limits = dataclasses.replace(limits, watch=self._watch)
 
     def solution(
@@ -324,7 +325,11 @@ class _Run:
     def _checked(self, outcome: Outcome, stopped_by: StoppedBy) -> Solution:
         """What the evaluator says of the placement."""
         placement = outcome.placement
-        meta = {**outcome.meta, "instance_sha256": self._instance.sha256}
+        meta = {
+            **outcome.meta,
+            "instance_sha256": self._instance.sha256,
+            "expertcache_version": __version__,
+        }
         value = None if placement is None else evaluate(self._instance, placement)
         wrong = None
         if value is not None and not value.feasible:

@@ -49,6 +49,8 @@ class Watch:
         No placement saves more, whatever a method says.
     callback : callable, optional
         Called with an `Event`; True asks the run to stop.
+    whole : Watch, optional
+        Of a run that this one is a part of: when that is to stop, so is this one.
     """
 
     def __init__(
@@ -56,8 +58,10 @@ class Watch:
         latency_empty_s: float = math.nan,
         limitless_saving_s: float = math.inf,
         callback: Callback | None = None,
+        whole: Watch | None = None,
     ) -> None:
         self._empty_s, self._most_s, self._callback = latency_empty_s, limitless_saving_s, callback
+        self._whole = whole
         self._began = time.monotonic()
         self._saving_s, self._bound_saving_s = -math.inf, math.inf
         self._asked = threading.Event()
@@ -65,7 +69,7 @@ class Watch:
     @property
     def stopped(self) -> bool:
         """Whether the run is to hand back what it has."""
-        return self._asked.is_set()
+        return self._asked.is_set() or (self._whole is not None and self._whole.stopped)
 
     def stop(self) -> None:
         """Ask the run to hand back what it has."""
@@ -73,9 +77,7 @@ class Watch:
 
     def quiet(self) -> Watch:
         """The same wish to stop, for a part of the work whose values are not those of the whole."""
-        part = Watch()
-        part._asked = self._asked
-        return part
+        return Watch(whole=self)
 
     def tell(self, saving_s: float = -math.inf, bound_saving_s: float = math.inf) -> None:
         """Take up a placement's saving and an upper bound on every saving, in seconds.

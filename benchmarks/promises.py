@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 
+import msgspec
 import numpy as np
 from expertcache.guarantees import Guarantee, latency_factor
 from expertcache.instances.suites import SUITES, find_suite
@@ -27,7 +28,7 @@ from expertcache.method import Limits
 from expertcache.problem.evaluate import latency_empty_s, limitless_saving_s
 from expertcache.problem.instance import Instance, Model, Requests
 from expertcache.problem.placement import Placement
-from expertcache.problem.solution import PROOF_TOLERANCE, Solution, Status
+from expertcache.problem.solution import PROOF_TOLERANCE, Solution, Status, StoppedBy
 from expertcache.problem.terms import coverage_terms
 from expertcache.responses.saving_bound import saving_bound_s
 from expertcache.solver import METHODS, a_priori, find_method, solve
@@ -219,7 +220,10 @@ def promises(solution: Solution, structure: Structure) -> Iterator[Guarantee]:
     assert 0 <= printed.ratio <= 1
     yield printed
     if solution.status is Status.OPTIMAL:
-        yield find_method(solution.method).guarantee(structure, solution)
+        finished = msgspec.structs.replace(
+            solution, status=Status.FEASIBLE, stopped_by=StoppedBy.FINISHED
+        )
+        yield find_method(solution.method).guarantee(structure, finished)
 
 
 def attack(instance: Instance, best_s: float, number: int, tally: Tally, *, whole: bool) -> None:
@@ -253,7 +257,9 @@ def attack(instance: Instance, best_s: float, number: int, tally: Tally, *, whol
                 # The least latency as a share of the one in hand, so that more is better.
                 assert solution.latency_s is not None
                 reached = (empty_s - best_s) / solution.latency_s
-                tally.add("times the least latency", 1 / factor, reached, 1.0, where, room)
+                # A tolerance of the saving is one of so much of the latency.
+                part = room * max(1.0, best_s / max(empty_s - best_s, 1e-300))
+                tally.add("times the least latency", 1 / factor, reached, 1.0, where, part)
         if solution.bound_saving_s is not None:
             tally.add("its own bound", 1.0, solution.bound_saving_s, best_s, where)
         if down := solution.meta.get("rounded_down"):

@@ -7,6 +7,7 @@ In reading order:
 - `instances`: the commands `generate` and `import`; `suites`: `suite`.
 - `routing`: `import routing`, `record` and `describe`.
 - `solving`: `solve`, `bound`, `evaluate`, `import solution` and `methods`; `exporting`: `export`.
+- `whatif`: what memory is worth.
 - `studies`: `study`, `replay` and `draw`; `results`: `table` and `figure`.
 - `words`: what the words of an option stand for; `output`: printing.
 """

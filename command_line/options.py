@@ -131,6 +131,37 @@ def bound(parser: argparse.ArgumentParser) -> None:
     _add_json(parser)
 
 
+def whatif(parser: argparse.ArgumentParser) -> None:
+    """Options of `whatif`."""
+    add = parser.add_argument
+    add("instance", metavar="INSTANCE")
+    add("solution", metavar="SOLUTION", help="placement to begin with")
+    add(
+        "--memory",
+        default="1GiB",
+        metavar="AMOUNTS",
+        help="to add to each server: 8GiB, or several: 1GiB,2GiB,4GiB (default: 1GiB)",
+    )
+    add("--method", default="exact", help="that solves each change (exact)")
+    add(
+        "--time-limit",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="for all together (default: 60)",
+    )
+    add("--threads", type=int, default=1, help="or processes (default: 1)")
+    add("--seed", type=int, default=0)
+    add(
+        "--output",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=".csv for the table, .pdf, .svg or .png for a picture; repeatable",
+    )
+    _add_json(parser)
+
+
 def study(parser: argparse.ArgumentParser) -> None:
     """Options of `study`."""
     add = parser.add_argument
@@ -162,6 +193,7 @@ def table(parser: argparse.ArgumentParser) -> None:
     add("--compare", metavar="METHOD", help="paired differences to it instead of the gap table")
     formats = ["text", "latex", "markdown", "csv"]
     add("--format", choices=formats, default="text", help="(default: text)")
+    add("--latex", dest="format", action="store_const", const="latex", help="--format latex")
 
 
 def figure(parser: argparse.ArgumentParser) -> None:
@@ -172,7 +204,9 @@ def figure(parser: argparse.ArgumentParser) -> None:
     add("--kind", choices=kinds, default="ratio", help="(default: ratio)")
     _add_choice_of_methods(parser)
     add("--width", metavar="LENGTH", help="3.4in, 8.6cm, 246pt")
-    add("--output", required=True, metavar="FILE", help=".pdf, .svg or .png")
+    formats = ["pdf", "svg", "png"]
+    add("--format", choices=formats, help="(default: by the end of the output's name)")
+    add("--output", required=True, metavar="FILE")
 
 
 def replay(parser: argparse.ArgumentParser) -> None:

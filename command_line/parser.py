@@ -42,6 +42,7 @@ COMMANDS = (
     ("methods", "solving", None, "list the methods"),
     ("evaluate", "solving", options.evaluate, "value and feasibility of a solution"),
     ("bound", "solving", options.bound, "lower bound on the latency of every placement"),
+    ("whatif", "whatif", options.whatif, "what more memory is worth, what losing a server costs"),
     ("study", "studies", options.study, "instances x methods x seeds: table, figures, page"),
     ("table", "results", options.table, "a study's table for a paper, differences of methods"),
     ("figure", "results", options.figure, "a study's figure for a paper"),
@@ -86,9 +87,9 @@ class _Version(argparse.Action):
     """Print the version; reading it takes an import that nothing else here needs."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version
+        from ..version import __version__
 
-        print(f"expertcache {version('expertcache')}")
+        print(f"expertcache {__version__}")
         parser.exit()
 
 

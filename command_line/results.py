@@ -24,15 +24,22 @@ def table(study: str, methods: str | None, compare: str | None, format: Format) 
     return 0
 
 
-def figure(study: str, kind: Kind, methods: str | None, width: str | None, output: str) -> int:
+def figure(
+    study: str,
+    kind: Kind,
+    methods: str | None,
+    width: str | None,
+    format: str | None,  # noqa: A002
+    output: str,
+) -> int:
     """Draw a figure of a study."""
     from ..reports.drawing import PICTURE_FILE, kind_of, write_figure
     from ..reports.study_figure import study_figure
 
-    kind_of(output)
+    kind_of(output, format)
     width_in = None if width is None else inches(width)
     check_writable(output, PICTURE_FILE)
-    write_figure(study_figure(_rows(study, methods), kind, width_in), output)
+    write_figure(study_figure(_rows(study, methods), kind, width_in), output, format)
     print_text(f"drawn into {output}")
     return 0
 

@@ -3,7 +3,7 @@
 With K = 1 an expert's saving depends on its own copies alone, and a server's cache on its own
 knapsack alone. Prices tie the two together:
 
-- `covering`: the terms of the saving as arrays, their linear program and its expected value.
+- `clients`: the demand as that of facility location, its linear program and its expected value.
 - `knapsacks`: every server's best cache for given values, exactly.
 - `server_sets`: up to ten servers or so, what each set of servers saves by caching an expert.
 - `duals`: the bounds as functions of prices. Without the table of server sets that of the linear

@@ -11,13 +11,14 @@ functions are convex, so descent finds their least value.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from ..linear.rounding import gamma
 from ..problem.instance import BoolArray, FloatArray, Instance
-from .covering import Covering
+from .clients import Clients
 from .knapsacks import Knapsacks
 from .server_sets import ServerSets
 
@@ -50,48 +51,55 @@ class Dual(Protocol):
         """Bound, subgradient and answers."""
 
 
-class TermPrices:
-    """A price ``0 <= u[t] <= w[t]`` on serving each term; any number of servers.
+class ClientPrices:
+    """A price ``a[c] >= 0`` of serving each client; any number of servers.
 
-    ``c[n, i]`` is the sum of the prices of the terms of expert i that server n can serve, and one
-    expert's problem is at most ``sum_t (w[t] - u[t])``. The least value is that of the linear
-    program of configurations: the covering relaxation with each server's row in the convex hull of
-    its knapsack (Fleischer, Goemans, Mirrokni, Sviridenko 2011, doi:10.1287/moor.1110.0499).
+    A client pays ``max(0, value[n, c] - a[c])`` for a copy on server n, and whatever copies there
+    are, it is not saved more than a[c] and what it pays for them. The least value is that of the
+    linear program of configurations: facility location with each server's row in the convex hull of
+    its knapsack (Cornuejols, Fisher, Nemhauser 1977, doi:10.1287/mnsc.23.8.789; Fleischer, Goemans,
+    Mirrokni, Sviridenko 2011, doi:10.1287/moor.1110.0499).
     """
 
-    def __init__(self, covering: Covering, knapsacks: Knapsacks) -> None:
-        self._covering = covering
+    def __init__(self, clients: Clients, knapsacks: Knapsacks) -> None:
+        self._clients = clients
         self._knapsacks = knapsacks
-        self.upper = covering.weight_s
-        self.scale = covering.weight_s
-        self._margin = _Margin(covering)
+        self.upper = clients.most_s
+        self.scale = clients.most_s
+        self._paid_s = np.empty(clients.value_s.shape)
+        self._margin = _Margin(clients)
 
     def __call__(self, prices: FloatArray) -> Value:
         """Bound, subgradient and answers."""
-        packed = self._knapsacks.best(self._covering.by_pair(prices))
+        packed = self._knapsacks.best(self.costs(prices))
         worth = float(packed.value.sum())
-        bound = float((self.upper - prices).sum()) + worth + self._margin(worth)
-        copies = self._covering.copies(packed.chosen.astype(np.float64))
-        return Value(bound, copies - 1.0, packed.chosen)
+        bound = float(prices.sum()) + worth + self._margin(worth)
+        buys = self._clients.of_item(packed.chosen) & (self._paid_s > 0)
+        return Value(bound, 1.0 - buys.sum(axis=0), packed.chosen)
+
+    def costs(self, prices: FloatArray) -> FloatArray:
+        """What the clients pay for each copy [N, I]."""
+        paid = np.subtract(self._clients.value_s, prices, out=self._paid_s)
+        return self._clients.by_item(np.maximum(paid, 0.0, out=paid))
 
 
 class PairPrices:
     """A cost ``c[n, i] >= 0`` for each pair, one expert's problem by the table of server sets.
 
-    The least value is at most that of `TermPrices` and of `BytePrices`: both the knapsacks and the
-    experts' problems are whole (Lagrangian decomposition: Guignard, Kim 1987,
+    The least value is at most that of `ClientPrices` and of `BytePrices`: both the knapsacks and
+    the experts' problems are whole (Lagrangian decomposition: Guignard, Kim 1987,
     doi:10.1007/BF02592954).
     """
 
     def __init__(
-        self, covering: Covering, knapsacks: Knapsacks, sets: ServerSets, scale: FloatArray
+        self, clients: Clients, knapsacks: Knapsacks, sets: ServerSets, scale: FloatArray
     ) -> None:
         self._knapsacks = knapsacks
         self._sets = sets
-        self._rows = np.arange(covering.items)
-        self.upper = np.full(covering.shape, np.inf)
+        self._rows = np.arange(clients.items)
+        self.upper = np.full(clients.shape, np.inf)
         self.scale = scale
-        self._margin = _Margin(covering)
+        self._margin = _Margin(clients)
 
     def __call__(self, prices: FloatArray) -> Value:
         """Bound, subgradient and answers."""
@@ -111,15 +119,15 @@ class BytePrices:
     `PairPrices`.
     """
 
-    def __init__(self, instance: Instance, covering: Covering, sets: ServerSets) -> None:
+    def __init__(self, instance: Instance, clients: Clients, sets: ServerSets) -> None:
         self._size = instance.item_bytes.astype(np.float64)
         self._room = instance.capacity_bytes.astype(np.float64)
         self._sets = sets
-        self._rows = np.arange(covering.items)
-        self.upper = np.full(covering.servers, np.inf)
+        self._rows = np.arange(clients.items)
+        self.upper = np.full(len(clients.value_s), np.inf)
         # Servers with the least room have the highest prices.
         self.scale = 1.0 / np.maximum(self._room, 1.0) ** 2
-        self._margin = _Margin(covering)
+        self._margin = _Margin(clients)
 
     def __call__(self, prices: FloatArray) -> Value:
         """Bound, subgradient and answers."""
@@ -135,11 +143,11 @@ class BytePrices:
 class _Margin:
     """Room for the rounding of the sums in a bound."""
 
-    def __init__(self, covering: Covering) -> None:
-        # No number goes through more additions than there are terms and pairs.
-        self._share = gamma(2 * (len(covering.item) + covering.servers * covering.items) + 100)
-        self._weight_s = float(covering.weight_s.sum())
+    def __init__(self, clients: Clients) -> None:
+        # No number goes through more additions than there are values and pairs.
+        self._share = gamma(2 * (clients.value_s.size + math.prod(clients.shape)) + 100)
+        self._most_s = float(clients.most_s.sum())
 
     def __call__(self, prices_s: float) -> float:
         """Room where the prices that enter sum to so much."""
-        return self._share * (self._weight_s + prices_s)
+        return self._share * (self._most_s + prices_s)

@@ -20,6 +20,12 @@ from .search import Search
 #: how they grow.
 _ROUNDS, _SETS, _NODES, _GROWTH = 40, 4, 5, 4
 
+#: An instance of so few terms is given to HiGHS at once: its root takes less than the prices.
+_FEW_TERMS = 500
+
+#: And where all open sets are too many, one of so many is tried without waiting for better prices.
+_SOME_TERMS = 5000
+
 #: Sets that HiGHS is given at most where there is a time limit: with twice as many it was seen to
 #: round for minutes without a look at the clock.
 _MOST_SETS = 4000
@@ -36,6 +42,7 @@ def prove(
     `greedy` and best responses give a placement, prices a bound, and HiGHS chooses among what the
     gap between them leaves open. Each attempt has more rounds of descent, more choices and more
     nodes than the last one; when the prices are as good as they get, HiGHS has all the time left.
+    With few terms it tries without prices first, with one node.
 
     Parameters
     ----------
@@ -62,6 +69,9 @@ def prove(
     sizes = len({model.expert_bytes for model in instance.models})
     for per_byte in (False, True)[: min(sizes, 2)]:
         search.take(greedy_pass(instance, gains.copy(), empty, per_byte, deadline)[0])
+    if len(terms) <= _FEW_TERMS and not (search.proved or deadline.passed()):
+        once = 1 if limits.nodes is None else min(1, limits.nodes)
+        search.close_pairs(dataclasses.replace(limits, nodes=once), seed)
     most_sets = sys.maxsize if np.isinf(limits.time_s) else _MOST_SETS
     rounds, sets, nodes = _ROUNDS, _SETS * instance.items, _NODES
     stopped_by, converged = StoppedBy.FINISHED, False
@@ -81,6 +91,9 @@ def prove(
                 # A better placement left few.
                 whole = True
                 stopped_by = search.close(part, seed, nearly)
+            too_many = search.open_sets() > most_sets and not deadline.passed()
+            if too_many and not search.proved and (converged or len(terms) <= _SOME_TERMS):
+                stopped_by = search.close_pairs(part, seed)
             last = whole or sets == most_sets or stopped_by is not StoppedBy.PROOF
             if converged and last:
                 break

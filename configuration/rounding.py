@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
 from ..method import Deadline
 from ..problem.instance import BoolArray, FloatArray
-from .covering import Covering
+from .clients import Clients
 from .knapsacks import Knapsacks
 
 #: Improvements below this share are rounding errors.
@@ -16,19 +17,19 @@ _NEGLIGIBLE = 1e-12
 
 
 def rounded(
-    covering: Covering, knapsacks: Knapsacks, x: FloatArray | BoolArray, order: Sequence[int]
+    clients: Clients, knapsacks: Knapsacks, x: FloatArray | BoolArray, order: Sequence[int]
 ) -> BoolArray:
     """Replace each server's fractions by its best cache, given the fractions of the others.
 
-    ``E(x) = sum_t w_t (1 - prod_{n in G_t} (1 - x[n, i_t]))`` is the expected saving of independent
-    draws of the servers' caches, and at least 1 - 1/e of the linear program's value at x. It is
-    affine in one server's row, so over the hull of its knapsack it is largest at a cache: the
-    knapsack's best one for the slopes. So E never falls, and at the end it is the saving. No
-    randomness is needed (the method of conditional expectations).
+    `Clients.expected_s` is the expected saving E(x) of independent draws of the servers' caches,
+    and at least 1 - 1/e of the linear program's value at x. It is affine in one server's row, so
+    over the hull of its knapsack it is largest at a cache: the knapsack's best one for the slopes.
+    So E never falls, and at the end it is the saving. No randomness is needed (the method of
+    conditional expectations).
 
     Parameters
     ----------
-    covering : Covering
+    clients : Clients
     knapsacks : Knapsacks
     x : float array [N, I]
         Each row in the convex hull of its server's knapsack.
@@ -37,19 +38,22 @@ def rounded(
     """
     fractions: FloatArray = x.astype(np.float64)
     for n in order:
-        fractions[n] = knapsacks.best(covering.slopes(fractions, n)[None], [n]).chosen[0]
+        fractions[n] = knapsacks.best(clients.slopes(fractions, n)[None], [n]).chosen[0]
     return fractions > 0.5
 
 
 def climbed(
-    covering: Covering, knapsacks: Knapsacks, cached: BoolArray, deadline: Deadline
+    clients: Clients, knapsacks: Knapsacks, cached: BoolArray, deadline: Deadline
 ) -> tuple[float, BoolArray]:
     """Best caches in turn until no server has a better one; saving and placement."""
-    saving = covering.relaxed_s(cached.astype(np.float64))
-    while not deadline.passed():
-        better = rounded(covering, knapsacks, cached, range(covering.servers))
-        reached = covering.relaxed_s(better.astype(np.float64))
-        if reached <= saving * (1 + _NEGLIGIBLE):
+    cached, saving = cached.copy(), clients.saving_s(cached)
+    servers, unchanged = len(cached), 0
+    for n in itertools.cycle(range(servers)):
+        if unchanged == servers or deadline.passed():
             break
-        saving, cached = reached, better
-    return saving, cached
+        gains = clients.gains_s(cached, n)
+        better = knapsacks.best(gains[None], [n]).chosen[0]
+        unchanged += 1
+        if gains @ better > gains @ cached[n] + _NEGLIGIBLE * saving:
+            cached[n], unchanged = better, 1
+    return clients.saving_s(cached), cached

@@ -11,10 +11,10 @@ from ..problem.instance import BoolArray, FloatArray, Instance
 from ..problem.placement import within_capacities
 from ..problem.solution import PROOF_TOLERANCE, StoppedBy
 from ..problem.terms import Terms
-from .closing import candidates, close_pairs, close_sets, fixed
-from .covering import Covering
+from .clients import Clients
+from .closing import Closed, candidates, close_pairs, close_sets, fixed
 from .descent import Descent, descend
-from .duals import BytePrices, Dual, PairPrices, TermPrices
+from .duals import BytePrices, ClientPrices, Dual, PairPrices
 from .knapsacks import Knapsacks
 from .rounding import climbed, rounded
 from .server_sets import ServerSets
@@ -31,7 +31,7 @@ _LEAST_SCALE = 1e-3
 #: Terms of a covering model that HiGHS is given at most.
 _MOST_TERMS = 100_000
 
-#: Price of serving a term at the start, as a share of its weight.
+#: Price of serving a client at the start, as a share of the most that can be saved.
 _FIRST_PRICE = 0.3
 
 
@@ -61,15 +61,15 @@ class Search:
         self._instance = instance
         self._terms = terms
         self._deadline = deadline
-        self._covering = Covering.of(instance, terms)
+        self._clients = Clients.of(instance)
         self._knapsacks = Knapsacks(instance)
-        self._sets = ServerSets(self._covering) if ServerSets.fit(self._covering) else None
-        self._cost: FloatArray = np.zeros(self._covering.shape)
+        self._sets = ServerSets(self._clients) if ServerSets.fit(self._clients) else None
+        self._cost: FloatArray = np.zeros(self._clients.shape)
         self._cost_bound_s = np.inf
         self._step = 0.0
-        self.cached: BoolArray = np.zeros(self._covering.shape, dtype=np.bool_)
+        self.cached: BoolArray = np.zeros(self._clients.shape, dtype=np.bool_)
         self.saving_s = 0.0
-        self.bound_s = float(self._covering.weight_s.sum())
+        self.bound_s = float(self._clients.most_s.sum())
         self.meta: dict[str, Any] = {"rounds": 0}
 
     @property
@@ -79,17 +79,17 @@ class Search:
 
     def take(self, cached: BoolArray) -> None:
         """Take a placement after best responses from it, if it is better."""
-        saving, cached = climbed(self._covering, self._knapsacks, cached, self._deadline)
+        saving, cached = climbed(self._clients, self._knapsacks, cached, self._deadline)
         if saving > self.saving_s:
             self.saving_s, self.cached = saving, cached
             self._deadline.watch.tell(saving)
 
     def round(self, fractions: FloatArray) -> float:
         """Round fractions [N, I], server by server in two orders; the best saving known."""
-        servers = range(self._covering.servers)
+        servers = range(self._instance.servers)
         for order in (servers, servers[::-1]):
             if not self._deadline.passed():
-                self.take(rounded(self._covering, self._knapsacks, fractions, order))
+                self.take(rounded(self._clients, self._knapsacks, fractions, order))
         return self.saving_s
 
     def descend(self, rounds: float = np.inf) -> bool:
@@ -101,14 +101,14 @@ class Search:
             At most; where the table of server sets does not fit, rounds are not counted.
         """
         if self._sets is None:
-            dual = TermPrices(self._covering, self._knapsacks)
-            found = self._lower(dual, _FIRST_PRICE * self._covering.weight_s, found=self.round)
-            self._cost = self._covering.by_pair(found.prices)
+            dual = ClientPrices(self._clients, self._knapsacks)
+            found = self._lower(dual, _FIRST_PRICE * dual.upper, found=self.round)
+            self._cost = dual.costs(found.prices)
             return True
         if self._step == 0:
             self._price_bytes(self._sets)
         scale = self._cost + _LEAST_SCALE * float(self._cost.mean() if self._cost.size else 0.0)
-        pairs = PairPrices(self._covering, self._knapsacks, self._sets, scale)
+        pairs = PairPrices(self._clients, self._knapsacks, self._sets, scale)
         found = self._lower(
             pairs, self._cost, step=self._step or 1.0, rounds=rounds, found=self.round
         )
@@ -117,9 +117,9 @@ class Search:
 
     def _price_bytes(self, sets: ServerSets) -> None:
         """Begin with prices of the servers' bytes."""
-        alone = sets.saving_s[:, 1 << np.arange(self._covering.servers)].T
+        alone = sets.saving_s[:, 1 << np.arange(self._instance.servers)].T
         first = 0.5 * self._knapsacks.best(alone).price
-        dual = BytePrices(self._instance, self._covering, sets)
+        dual = BytePrices(self._instance, self._clients, sets)
         found = self._lower(dual, first, patience=4, shortest=_SHORT)
         self._cost = found.prices[:, None] * self._instance.item_bytes.astype(np.float64)
 
@@ -151,23 +151,31 @@ class Search:
         most : int
             Sets of servers, over all experts, to choose from: the best ones if there are more.
         """
+        if self._sets is None:
+            return self.close_pairs(limits, seed)
         gap = self._cost_bound_s - self.saving_s
         limits = self._deadline.limits(nodes=limits.nodes, threads=limits.threads)
-        if self._sets is not None:
-            chosen = candidates(self._sets, self._cost, gap, most)
-            closed = close_sets(self._instance, self._sets, chosen, self.cached, limits, seed)
-            # A placement with another set loses more than they do.
-            beyond = self._cost_bound_s - chosen.loss_s
-        elif len(self._terms) <= _MOST_TERMS:
-            packed = self._knapsacks.best(self._cost)
-            free, held = fixed(self._cost, self._instance.item_bytes, packed, gap)
-            closed = close_pairs(self._instance, self._terms, free, held, self.cached, limits, seed)
-            beyond = -np.inf
-        else:
+        chosen = candidates(self._sets, self._cost, gap, most)
+        closed = close_sets(self._instance, self._sets, chosen, self.cached, limits, seed)
+        # A placement with another set loses more than they do.
+        return self._learn(closed, self._cost_bound_s - chosen.loss_s)
+
+    def close_pairs(self, limits: Limits, seed: int) -> StoppedBy:
+        """Let HiGHS cache the pairs that the prices leave open, all before there are prices."""
+        if len(self._terms) > _MOST_TERMS:
             return StoppedBy.FINISHED
+        gap = self._cost_bound_s - self.saving_s
+        limits = self._deadline.limits(nodes=limits.nodes, threads=limits.threads)
+        packed = self._knapsacks.best(self._cost)
+        free, held = fixed(self._cost, self._instance.item_bytes, packed, gap)
+        closed = close_pairs(self._instance, self._terms, free, held, self.cached, limits, seed)
+        return self._learn(closed, -np.inf)
+
+    def _learn(self, closed: Closed, beyond_s: float) -> StoppedBy:
+        """Take note of what HiGHS found, where what it was not given saves at most so much."""
         self.meta["nodes"] = self.meta.get("nodes", 0) + closed.result.nodes
         if closed.cached is not None:
             self.take(within_capacities(self._instance, closed.cached))
-        self.bound_s = min(self.bound_s, max(closed.bound_s, beyond, self.saving_s))
+        self.bound_s = min(self.bound_s, max(closed.bound_s, beyond_s, self.saving_s))
         self._deadline.watch.tell(self.saving_s, self.bound_s)
         return closed.result.stopped_by

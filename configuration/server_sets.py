@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..problem.arrays import sums
 from ..problem.instance import BoolArray, FloatArray, IntArray
-from .covering import Covering
+from .clients import Clients
 
 #: Gains below this share of all weight of an expert are rounding errors.
 _ROUNDING = 1e-14
@@ -27,17 +28,19 @@ class ServerSets:
         Whether a set saves less without any one of its members. Others are never needed.
     """
 
-    def __init__(self, covering: Covering) -> None:
-        N, items = covering.shape
+    def __init__(self, clients: Clients) -> None:
+        N, items = clients.shape
         bit = 1 << np.arange(N)
-        weight = np.zeros((items, 1 << N))
-        np.add.at(weight, (covering.item, bit @ covering.member), covering.weight_s)
+        # Each client's best servers, one more at a time, and what they save more than the next one.
+        best = np.cumsum(bit[clients.order], axis=0)
+        place = (clients.item << N) + best
+        weight = sums(place.ravel(), clients.step_s.ravel(), items << N).reshape(items, 1 << N)
         total = weight.sum(axis=1, keepdims=True)
-        # Weight of the terms whose servers all lie in a set: sums over subsets, bit by bit.
+        # Steps whose servers all lie in a set: sums over subsets, bit by bit.
         for n in range(N):
             halves = weight.reshape(items, -1, 2, 1 << n)
             halves[:, :, 1] += halves[:, :, 0]
-        # A set misses the terms whose servers all lie outside of it.
+        # A set misses the steps whose servers all lie outside of it.
         self.saving_s: FloatArray = total - weight[:, ::-1]
         self.holds: FloatArray = ((np.arange(1 << N)[:, None] & bit) > 0).astype(np.float64)
         self.lean: BoolArray = np.ones(weight.shape, dtype=np.bool_)
@@ -47,9 +50,9 @@ class ServerSets:
             self.lean.reshape(items, -1, 2, 1 << n)[:, :, 1] &= more
 
     @staticmethod
-    def fit(covering: Covering) -> bool:
+    def fit(clients: Clients) -> bool:
         """Whether the table is small enough to be made."""
-        N, items = covering.shape
+        N, items = clients.shape
         return N < 22 and items << N <= _TABLE_ENTRIES
 
     def net_s(self, cost: FloatArray) -> FloatArray:

@@ -27,7 +27,8 @@ A smaller bound comes from looking at every placement that loses less against it
 2. Pricing of a layer. `pricing`: the order of what follows. `relaxation`: its linear program, by
    cutting planes. `layer_search`: best responses of single servers. `layer_tree`: its best column,
    or all good ones.
-3. `dual_bound`: all of that as the bound of method `decomposition`.
+3. `dual_bound`: all of that as the bound of method `decomposition`. `capacity_prices`: the same
+   as a function of the capacities.
 4. Method `decomposition`. `price_and_round`: columns put together by the master as an integer
    program, the enumeration for growing losses, dives, and last what is whole in the master's linear
    optimum, which comes with a promise. `incumbent`: the best placement, and its gap.

@@ -57,8 +57,8 @@ class Dual:
         self.master, self.pool = master, pool
         self._prices, self._slack_s = np.full(len(master.room), np.nan), np.inf
         self._priced: dict[int, Priced] = {}
-        #: The best so far; the first one says nothing.
-        self.best = Certificate(np.inf, self._prices, ())
+        #: The last one and the best so far; the first ones say nothing.
+        self.last = self.best = Certificate(np.inf, self._prices, ())
         self._total_s = sum(float(layer.terms.weight_s.sum()) for layer in pool.layers)
 
     @property
@@ -125,8 +125,9 @@ class Dual:
         bound = float(prices @ self.master.room)
         bound += sum(priced.bound_s for priced in self._priced.values())
         bound *= 1 + _ROUNDING
+        self.last = Certificate(bound, prices, tuple(self._priced.values()))
         if bound < self.best.bound_s:
-            self.best = Certificate(bound, prices, tuple(self._priced.values()))
+            self.best = self.last
         return added
 
     def _is_open(self, number: int, exactly: bool) -> bool:

@@ -90,6 +90,12 @@ class RestrictedMaster:
         self._columns = [KnownColumns() for _ in layers]
         self.add_placement(np.zeros((N, instance.items), dtype=np.bool_))
 
+    def within(self, capacity_bytes: IntArray) -> RestrictedMaster:
+        """The same columns within other capacities; both know what either learns."""
+        other = RestrictedMaster(self.instance.replace(capacity_bytes=capacity_bytes), self.layers)
+        other._columns = self._columns
+        return other
+
     def __len__(self) -> int:
         return sum(len(columns.gain_s) for columns in self._columns)
 

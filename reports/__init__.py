@@ -11,6 +11,7 @@ In reading order:
 - `profile_figure`: performance profiles; `study_figure`: these three by one name.
 - `placement_figure`: a placement as a map, `map_figure` with `label_places`, and server by server,
   `grid_figure`.
+- `changes_table`, `changes_figure`: what changes of the servers' memory are worth.
 - `progress_figure`: one run's best placement and bound over time.
 - `trace_page`: what a recorded trace is like, in one HTML file.
 - `page`: a study's tables, figures and what `page_data` lets explore, in one HTML file; its parts

@@ -69,29 +69,32 @@ def save(figure: Figure, folder: Path, name: str, kinds: Iterable[str] = ("svg",
         write_bytes(folder / f"{name}.{kind}", drawn(figure, kind), PICTURE_FILE)
 
 
-def kind_of(path: str | Path) -> str:
-    """Kind of a picture, by its name.
+def kind_of(path: str | Path, wanted: str | None = None) -> str:
+    """Kind of a picture: as wanted, else by its name.
 
     Raises
     ------
     InputError
-        If it is none of `KINDS`.
+        If it is none of `KINDS`, or the name tells another one than what is wanted.
     """
-    kind = Path(path).suffix.lower().removeprefix(".")
+    told = Path(path).suffix.lower().removeprefix(".")
+    if wanted is not None and told in KINDS and told != wanted:
+        raise InputError(f"{path}: not the name of a {wanted} file")
+    kind = told if wanted is None else wanted
     if kind not in KINDS:
         raise InputError(f"{path}: a figure's name ends in {', '.join('.' + k for k in KINDS)}")
     return kind
 
 
-def write_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure to a file of the kind that its name tells.
+def write_figure(figure: Figure, path: str | Path, kind: str | None = None) -> None:
+    """Write a figure to a file, of the kind that is wanted or that its name tells.
 
     Raises
     ------
     InputError
-        If the name tells none, or the file cannot be written.
+        If there is no such kind, or the file cannot be written.
     """
-    write_bytes(path, drawn(figure, kind_of(path)), PICTURE_FILE)
+    write_bytes(path, drawn(figure, kind_of(path, kind)), PICTURE_FILE)
 
 
 def drawn(figure: Figure, kind: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Gap studies, and replay of recorded tokens.
+"""Gap studies, replay of recorded tokens, and what memory is worth.
 
 In reading order:
 
@@ -13,4 +13,6 @@ In reading order:
 - `details`: what the page shows beyond the rows, within limits.
 - `replay`: every token of a recorded trace under a placement, or with caches that react; apart from
   all others, as is `describe`: what a recorded trace is like.
+- `whatif`: what more memory on a server is worth, or its loss: `memory_changes`, the best saving
+  after each between what is certain, `brackets`, and `bracket_solves`, which narrow it.
 """

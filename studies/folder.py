@@ -11,6 +11,7 @@ import msgspec
 from ..problem.errors import InputError
 from ..problem.file_kind import FileKind
 from ..problem.files import decode, read_bytes, write_bytes
+from ..version import __version__
 
 #: Of the files in the folder; grows when they change.
 VERSION = 3
@@ -45,9 +46,12 @@ def claim(folder: Path, settings: dict[str, Any]) -> None:
     except OSError as error:
         raise InputError(f"{folder}: {error.strerror or error}") from None
     path = folder / "study.json"
-    data = msgspec.json.encode({"study": VERSION} | settings)
+    # The version that ran last; each solution has that which made it.
+    data = msgspec.json.encode(
+        {"study": VERSION} | settings | {"expertcache_version": __version__}
+    )
     if path.exists():
-        _check(path, msgspec.json.decode(data))
+        refuse_another(folder, settings)
     elif (folder / "results.csv").exists():
         raise InputError(f"{folder}: has results.csv but no study.json; take another folder")
     write_bytes(path, msgspec.json.format(data) + b"\n", _SETTINGS_FILE)

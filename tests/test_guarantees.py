@@ -129,7 +129,7 @@ def test_a_bound_from_elsewhere(two_servers):
     assert (closed.status, closed.gap) == ("optimal", pytest.approx(0))
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10**6),
     models=st.integers(1, 2),
@@ -155,7 +155,7 @@ def test_any_start_of_ascent_and_what_it_says_about_the_best(
     assert solution.saving_s >= promise.ratio * most - 1e-9
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), servers=st.integers(1, 3), local=st.sampled_from([0.0, 0.5]))
 def test_total_curvature_is_that_of_its_definition(seed, servers, local, random_instance):
     instance = random_instance(
@@ -212,7 +212,7 @@ def all_caches(instance, groups):
     return [sets[sets @ instance.item_bytes <= room] for room in instance.capacity_bytes]
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10**6),
     top_k=st.integers(2, 3),
@@ -240,7 +240,7 @@ def test_whole_layers_keep_their_share(
     assert solve(instance, "successive").saving_s >= best / 2 - 1e-9
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), top_k=st.integers(2, 3), servers=st.integers(2, 3))
 def test_servers_in_turn_save_half_of_what_single_servers_serve(
     seed, top_k, servers, random_instance

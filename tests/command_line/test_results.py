@@ -44,6 +44,7 @@ def test_tables(folder, capsys):
     first = table("--methods", "random,milp").splitlines()
     assert [line.split()[0] for line in first[3:]] == ["random", "milp"]
     assert table("--format", "latex").splitlines()[-1] == r"\end{tabular}"
+    assert table("--latex") == table("--format", "latex")
     assert "| greedy |" in table("--format", "markdown")
     assert "bootstrap" in table("--compare", "milp", "--methods", "greedy").splitlines()[0]
     lines = table("--compare", "milp", "--format", "csv").splitlines()
@@ -70,6 +71,8 @@ def test_figures(kind, folder, tmp_path, capsys):
         (("table", "{}", "--format", "word"), "--format"),
         (("figure", "{}", "--output", "x.jpg"), ".pdf"),
         (("figure", "{}", "--output", "good.json"), ".pdf"),
+        (("figure", "{}", "--format", "pdf", "--output", "x.svg"), "not the name of a pdf"),
+        (("figure", "{}", "--format", "jpg", "--output", "x"), "--format"),
         (("figure", "{}", "--kind", "sweep", "--output", "x.pdf"), "does not sweep"),
         (("figure", "{}", "--width", "wide", "--output", "x.pdf"), "--width"),
         (("figure", "missing", "--output", "x.pdf"), "no results.csv"),

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 RATIO = 1 - 1 / math.e
 
 
-@pytest.fixture(params=["table of server sets", "prices of terms"])
+@pytest.fixture(params=["table of server sets", "prices of clients"])
 def regime(request, monkeypatch):
     """Few servers, or as if they were many."""
-    if request.param == "prices of terms":
+    if request.param == "prices of clients":
         monkeypatch.setattr(server_sets, "_TABLE_ENTRIES", 0)
 
 

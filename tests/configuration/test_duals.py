@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 from expertcache.configuration import descent
-from expertcache.configuration.covering import Covering
-from expertcache.configuration.duals import BytePrices, PairPrices, TermPrices
+from expertcache.configuration.clients import Clients
+from expertcache.configuration.duals import BytePrices, ClientPrices, PairPrices
 from expertcache.configuration.knapsacks import Knapsacks
 from expertcache.configuration.server_sets import ServerSets
 from expertcache.method import Limits
 from expertcache.problem.evaluate import evaluate, latency_empty_s
 from expertcache.problem.placement import Placement
-from expertcache.problem.terms import coverage_terms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,13 +17,13 @@ SHAPE = {"top_k": 1, "layers": 1, "experts": 3, "rows": 20}
 
 
 def duals(instance):
-    covering = Covering.of(instance, coverage_terms(instance))
-    knapsacks, sets = Knapsacks(instance), ServerSets(covering)
-    scale = np.ones(covering.shape)
-    return covering, {
-        "terms": (TermPrices(covering, knapsacks), covering.weight_s.shape),
-        "pairs": (PairPrices(covering, knapsacks, sets, scale), covering.shape),
-        "bytes": (BytePrices(instance, covering, sets), (covering.servers,)),
+    clients = Clients.of(instance)
+    knapsacks, sets = Knapsacks(instance), ServerSets(clients)
+    scale = np.ones(clients.shape)
+    return clients, {
+        "clients": (ClientPrices(clients, knapsacks), clients.most_s.shape),
+        "pairs": (PairPrices(clients, knapsacks, sets, scale), clients.shape),
+        "bytes": (BytePrices(instance, clients, sets), (instance.servers,)),
     }
 
 
@@ -51,7 +50,7 @@ def test_any_prices_give_a_bound(seed, models, servers, random_instance, brute_f
 def test_descent_nears_the_optimum_from_above(seed, models, random_instance, brute_force_latency):
     instance = random_instance(seed, models=models, servers=2, **SHAPE)
     most = latency_empty_s(instance) - brute_force_latency(instance)
-    covering, all_ = duals(instance)
+    clients, all_ = duals(instance)
     capacity = instance.capacity_bytes
     reached = {}
     for name, (dual, shape) in all_.items():
@@ -73,19 +72,19 @@ def test_descent_nears_the_optimum_from_above(seed, models, random_instance, bru
             for mean in [*rounds, result.mean]:
                 # Means of caches that fit.
                 assert (mean @ instance.item_bytes <= capacity * (1 + 1e-12)).all()
-    scale = covering.weight_s.sum()
-    assert reached["pairs"] <= reached["terms"] + 5e-3 * scale
+    scale = clients.most_s.sum()
+    assert reached["pairs"] <= reached["clients"] + 5e-3 * scale
 
 
 @given(seed=st.integers(0, 10**6))
 def test_the_table_is_the_saving(seed, random_instance):
     instance = random_instance(seed, models=2, servers=3, **SHAPE)
-    covering = Covering.of(instance, coverage_terms(instance))
-    sets = ServerSets(covering)
+    clients = Clients.of(instance)
+    sets = ServerSets(clients)
     rng = np.random.default_rng(seed)
     fits = instance.item_bytes <= instance.capacity_bytes[:, None]
     for _ in range(5):
-        cached = (rng.random(covering.shape) < 0.5) & fits
+        cached = (rng.random(clients.shape) < 0.5) & fits
         number = (1 << np.arange(3)) @ cached
         saving = evaluate(instance, Placement.of(instance, cached)).saving_s
         rows = np.arange(instance.items)

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from expertcache.configuration import server_sets
+from expertcache.configuration import proof, server_sets
 from expertcache.instances.generate import generate
 from expertcache.instances.scenario import Scenario
 from expertcache.method import Limits
@@ -12,10 +12,12 @@ from expertcache.problem.evaluate import evaluate
 from expertcache.solver import solve
 
 
-@pytest.fixture(params=["table of server sets", "prices of terms"])
+@pytest.fixture(params=["few terms", "table of server sets", "prices of clients"])
 def regime(request, monkeypatch):
-    """Few servers, or as if they were many."""
-    if request.param == "prices of terms":
+    """So few terms that no prices are needed; few servers, or as if they were many."""
+    if request.param != "few terms":
+        monkeypatch.setattr(proof, "_FEW_TERMS", -1)
+    if request.param == "prices of clients":
         monkeypatch.setattr(server_sets, "_TABLE_ENTRIES", 0)
 
 
@@ -78,3 +80,13 @@ def test_start_is_never_lost(hard):
     start = solve(hard, "greedy")
     at_once = solve(hard, "exact", limits=Limits(time_s=1e-6), start=start.placement)
     assert at_once.saving_s >= start.saving_s - 1e-12
+
+
+def test_too_many_sets_are_no_reason_to_give_up(random_instance, monkeypatch):
+    monkeypatch.setattr(proof, "_FEW_TERMS", -1)
+    monkeypatch.setattr(proof, "_MOST_SETS", 1)
+    for seed in range(30):
+        instance = random_instance(seed, top_k=1, models=2, servers=3, users=5, experts=4, rows=40)
+        for some in (0, 5000):
+            monkeypatch.setattr(proof, "_SOME_TERMS", some)
+            assert solve(instance, "exact", limits=Limits(time_s=60)).stopped_by == "proof"

@@ -19,6 +19,8 @@ from expertcache.problem.instance_file import write_instance
 from expertcache.problem.layers import split_layers
 from expertcache.problem.terms import coverage_terms
 from expertcache.solver import solve
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 _NO_TREE = Parameters(tree_experts=0)
 _SHAPES = [(2, 3, 1), (1, 4, 1), (1, 3, 2), (3, 2, 1), (2, 2, 2)]
@@ -50,6 +52,26 @@ def test_bound_is_never_above_the_optimum(seed, random_instance, brute_force_lat
         assert solution.status == "optimal"
         assert solution.latency_s == pytest.approx(best, rel=1e-6, abs=1e-12)
         assert solution.bound_latency_s <= best * (1 + 1e-12)
+
+
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 10**6),
+    shape=st.sampled_from([(1, 6, 2, 1), (1, 4, 3, 3), (2, 3, 2, 2), (2, 2, 3, 3), (3, 2, 2, 2)]),
+)
+def test_the_gap_is_at_most_what_as_many_layers_save_as_there_are_servers(
+    seed, shape, random_instance, brute_force_latency
+):
+    servers, layers, experts, top_k = shape
+    instance = random_instance(
+        seed, servers=servers, layers=layers, experts=experts, top_k=top_k, rows=5 * layers
+    )
+    most = latency_empty_s(instance) - brute_force_latency(instance)
+    limit = latency_empty_s(instance) - bound(instance, "decomposition").bound_latency_s
+    layers_s = [
+        part.terms.weight_s.sum() for part in split_layers(instance, coverage_terms(instance))
+    ]
+    assert limit - most <= sum(sorted(layers_s)[-servers:]) + 1e-6 * limit
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -112,6 +112,9 @@ def test_equal_figures_are_equal_files(kind, tmp_path):
     )
     with pytest.raises(InputError, match="not overwritten"):
         write_figure(sweep_figure(table), path)
+    # Asked for, the kind need not be in the name.
+    write_figure(sweep_figure(table), tmp_path / "figure", kind)
+    assert (tmp_path / "figure").read_bytes() == one
 
 
 def test_fonts_of_a_pdf_are_embedded_outlines():
