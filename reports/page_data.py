@@ -91,7 +91,7 @@ def served_shares(instance: Instance, placement: Placement) -> FloatArray:
         own = instance.local[user, item] & (instance.local_latency_s[user, model] <= least)
         node[own] = 0
         served += sums(user * (N + 2) + node, rate, len(served))
-    shares = served.reshape(instance.users, N + 2)
+    shares: FloatArray = served.reshape(instance.users, N + 2)
     total = shares.sum(axis=1, keepdims=True)
     np.divide(shares, total, out=shares, where=total > 0)
     return shares
