@@ -28,7 +28,8 @@ nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 
 autodoc_member_order = "bysource"
-autodoc_typehints_format = "short"
+# The docstrings have the types, with shapes and units.
+autodoc_typehints = "none"
 autodoc_preserve_defaults = True
 maximum_signature_line_length = 80
 numpydoc_show_class_members = False

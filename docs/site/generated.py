@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import importlib
 import inspect
 import io
@@ -224,7 +225,9 @@ def _module(name: str) -> list[str]:
 
 def _entry(name: str, value: object) -> list[str]:
     if inspect.isclass(value):
-        members = ["   :members:", "   :undoc-members:"]
+        members = ["   :members:"]
+        if issubclass(value, enum.Enum):
+            members.append("   :undoc-members:")
         return [f".. autoclass:: {name}", *members, ""]
     if callable(value):
         return [f".. autofunction:: {name}", ""]
