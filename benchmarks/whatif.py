@@ -3,7 +3,7 @@
     python benchmarks/whatif.py [SUITE or INSTANCE ...] [--limit 20] [--truth 60]
 
 For each instance, by default of the suite small: a tenth of the bytes of all experts more on each
-server, and the loss of each server, from the placement of `successive`. A run of `--truth` seconds tells the
+server, and the loss of each server, from the placement of `successive`. `--truth` seconds tell the
 values; instances of which it does not prove all are left out. Printed, over all others: Kendall's
 tau of the order of the servers (pairs in the right order less pairs in the wrong one, as a share of
 all whose values differ), by the bounds of the prices and by the values found in `--limit` seconds;
