@@ -2,8 +2,8 @@
 
     python benchmarks/expert_parallel.py FOLDER
 
-FOLDER holds the recorded trace of docs/recorded.md. Placements are made on four fifths of the
-sequences; latency and imbalance are those of the others.
+FOLDER holds the trace of docs/recorded.md. Placements are made on four fifths of the sequences;
+latency and imbalance are those of the others.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python benchmarks/offloading.py FOLDER
 
-FOLDER holds the recorded trace of docs/recorded.md. Placements are made on four fifths of the
-sequences and evaluated on the others. "Slowest" placements count a layer's slowest missing expert, "added up"
+FOLDER holds the trace of docs/recorded.md. Placements are made on four fifths of the sequences
+and evaluated on the others. "Slowest" placements count a layer's slowest missing expert, "added up"
 ones all of them, as one link does: each is evaluated in both ways.
 """
 

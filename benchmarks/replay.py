@@ -2,8 +2,8 @@
 
     python benchmarks/replay.py FOLDER [--layers 24] [--time-limit 60]
 
-FOLDER holds the four files of the trace of docs/recorded.md. For each method: the expected latency
-on the training part, the replayed latency on the test part, and what the same method reaches in
+FOLDER holds the four files of docs/recorded.md. For each method: the expected latency on
+the training part, the replayed latency on the test part, and what the same method reaches in
 hindsight, on the test part itself; `lost` is the difference of the last two.
 """
 

@@ -1,9 +1,9 @@
 """How good the answers of `whatif` are: by prices alone, and by solves in little time.
 
-    python benchmarks/whatif.py [SUITE ...] [--limit 5] [--truth 60]
+    python benchmarks/whatif.py [SUITE or INSTANCE ...] [--limit 20] [--truth 60]
 
-For each instance of the suites: a tenth of the bytes of all experts more on each server, and the
-loss of each server, from the placement of `successive`. A run of `--truth` seconds tells the
+For each instance, by default of the suite small: a tenth of the bytes of all experts more on each
+server, and the loss of each server, from the placement of `successive`. A run of `--truth` seconds tells the
 values; instances of which it does not prove all are left out. Printed, over all others: Kendall's
 tau of the order of the servers (pairs in the right order less pairs in the wrong one, as a share of
 all whose values differ), by the bounds of the prices and by the values found in `--limit` seconds;
@@ -17,8 +17,7 @@ import argparse
 from itertools import combinations
 
 import pandas as pd
-from expertcache import SUITES, Limits, Placement, solve, whatif
-from expertcache.instances.recipe import Recipe
+from expertcache import SUITES, Limits, Placement, load_instance, solve, whatif
 
 #: Values that differ by less, as a share of the latency, are equal.
 EQUAL = 1e-5
@@ -26,9 +25,9 @@ EQUAL = 1e-5
 KEYS = ["change", "server"]
 
 
-def compared(recipe: Recipe, limit_s: float, truth_s: float) -> pd.DataFrame | None:
+def compared(name: str, limit_s: float, truth_s: float) -> pd.DataFrame | None:
     """Every change with its values from both runs; None where not all are proven."""
-    instance = recipe.make()
+    instance = load_instance(name)
     start = solve(instance, "successive").placement or Placement.empty()
     amount = int(instance.item_bytes.sum()) // 10
     truth = whatif(instance, start, [amount], limits=Limits(time_s=truth_s))
@@ -58,16 +57,18 @@ def tau(rows: pd.DataFrame, column: str) -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("suites", nargs="*", default=["small"])
-    parser.add_argument("--limit", type=float, default=5.0)
+    parser.add_argument("names", nargs="*", default=["small"])
+    parser.add_argument("--limit", type=float, default=20.0)
     parser.add_argument("--truth", type=float, default=60.0)
     arguments = parser.parse_args()
-    recipes = [recipe for name in arguments.suites for recipe in SUITES[name].recipes]
-    parts = [compared(recipe, arguments.limit, arguments.truth) for recipe in recipes]
+    names: list[str] = []
+    for name in arguments.names:
+        names += [recipe.name for recipe in SUITES[name].recipes] if name in SUITES else [name]
+    parts = [compared(name, arguments.limit, arguments.truth) for name in names]
     rows = pd.concat([part for part in parts if part is not None])
     print("group   change  instances  tau, prices  tau, solves  prices above  width  proven")
     for (group, change), mine in rows.groupby(["group", "change"], sort=False):
-        size = mine["true_s"].abs().sum()
+        size = max(mine["true_s"].abs().sum(), 1e-300)
         above = (mine["priced_most_s"] - mine["true_s"]).sum() / size
         width = (mine["value_most_s"] - mine["value_least_s"]).sum() / size
         print(

@@ -91,10 +91,10 @@ def served_shares(instance: Instance, placement: Placement) -> FloatArray:
         own = instance.local[user, item] & (instance.local_latency_s[user, model] <= least)
         node[own] = 0
         served += sums(user * (N + 2) + node, rate, len(served))
-    shares: FloatArray = served.reshape(instance.users, N + 2)
+    shares = served.reshape(instance.users, N + 2)
     total = shares.sum(axis=1, keepdims=True)
-    divided: FloatArray = np.divide(shares, total, out=np.zeros_like(shares), where=total > 0)
-    return divided
+    np.divide(shares, total, out=shares, where=total > 0)
+    return shares
 
 
 def _scene(scene: Scene) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from .brackets import Brackets
 #: Share of the time for the present capacities, with which all others are compared, at least.
 _NOW_SHARE = 0.25
 
-#: Share of a solve's time for best responses of single servers to each of two starts.
-_ASCENT_SHARE = 0.1
+#: Share of the time for best responses of single servers.
+_ASCENT_SHARE = 0.2
 
 
 class BracketSolves:
@@ -48,6 +48,10 @@ class BracketSolves:
         """Solve what may be worth most first; why the first stopped that did not end by itself."""
         most_s = self._brackets.most_s
         order = [0, *(1 + np.argsort(-most_s[1:], kind="stable")).tolist()]
+        # Placements of other capacities leave new room empty: all are filled before any is solved.
+        first = self._deadline.part(_ASCENT_SHARE)
+        for number in order:
+            self._ascend(number, first)
         for done, number in enumerate(tqdm(order, unit="change", leave=False, disable=None)):
             share = 1 / (len(order) - done)
             self._solve(number, share if number else max(share, _NOW_SHARE))
@@ -65,10 +69,13 @@ class BracketSolves:
         if self._brackets.proved(number) or self._deadline.passed():
             return
         until = self._deadline.part(share)
-        # Placements of other capacities leave new room empty.
-        for start in dict.fromkeys([self._brackets.adapted(number), self._brackets.best(number)]):
-            self._take(number, ASCENT, until.part(_ASCENT_SHARE), start, {"orders": 1})
         self._ends[number] = self._take(number, self._method, until, self._brackets.best(number))
+
+    def _ascend(self, number: int, until: Deadline) -> None:
+        """Improve two placements by best responses of single servers."""
+        for start in dict.fromkeys([self._brackets.adapted(number), self._brackets.best(number)]):
+            if not (self._brackets.proved(number) or until.passed()):
+                self._take(number, ASCENT, until, start, {"orders": 1})
 
     def _take(
         self,

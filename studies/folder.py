@@ -47,9 +47,7 @@ def claim(folder: Path, settings: dict[str, Any]) -> None:
         raise InputError(f"{folder}: {error.strerror or error}") from None
     path = folder / "study.json"
     # The version that ran last; each solution has that which made it.
-    data = msgspec.json.encode(
-        {"study": VERSION} | settings | {"expertcache_version": __version__}
-    )
+    data = msgspec.json.encode({"study": VERSION} | settings | {"expertcache_version": __version__})
     if path.exists():
         refuse_another(folder, settings)
     elif (folder / "results.csv").exists():

@@ -16,10 +16,10 @@ from expertcache.solver import METHODS
 from expertcache.studies.study_file import read_study
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md"), reverse=True), *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
-pytestmark = pytest.mark.skipif(not PAGES[0].exists(), reason="needs the repository")
+pytestmark = pytest.mark.skipif(not PAGES, reason="needs the repository")
 
 
 def blocks(page):
@@ -89,6 +89,14 @@ def test_links_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_tests_that_are_named_exist():
+    written = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    known = set(re.findall(r"^def (test_\w+)", written, re.MULTILINE))
+    for page in PAGES:
+        named = re.findall(r"`(test_\w+)`", BLOCK.sub("", page.read_text()))
+        assert set(named) <= known, (page.name, set(named) - known)
 
 
 def test_tables_come_from_stored_results():

@@ -3,8 +3,8 @@
     python docs/site/build.py FOLDER
 
 The pages of docs/ are its sources, as they are; the pages of methods, commands and the API are made
-from the code (`generated`). All of it is put together in ``FOLDER-source``. Any warning, a link that
-leads nowhere among them, ends it with exit status 1.
+from the code (`generated`). All of it is put together in ``FOLDER-source``. Any warning ends it
+with exit status 1, a link that leads nowhere among them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def site_links(text: str, page: Path) -> str:
         elif path in (*_PROJECT, *_ELSEWHERE.values()):
             on_site = path
         else:
-            return f"`{path}`" if words == target else words
+            return f"`{path}`" if words.endswith(path) else words
         if (DOCS / on_site).is_dir():
             return f"`{path}`"
         home = page.parent.as_posix().removeprefix("docs").lstrip("/") or "."
@@ -93,7 +93,7 @@ def main(folder: str) -> int:
     source = target.with_name(f"{target.name}-source")
     put_together(source)
     shutil.rmtree(target, ignore_errors=True)
-    options = ["-b", "html", "-W", "--keep-going", "-q", "-d", f"{source}/.doctrees"]
+    options = ["-b", "html", "-W", "--keep-going", "-q", "-j", "auto", "-d", f"{source}/.doctrees"]
     command = [sys.executable, "-m", "sphinx", *options, "-c", str(HERE), str(source), str(target)]
     return subprocess.run(command, check=False).returncode
 

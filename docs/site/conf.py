@@ -1,4 +1,4 @@
-"""How Sphinx builds the site; `build.py` puts its sources together and runs it."""
+"""How Sphinx builds the site; `build` puts its sources together and runs it."""
 
 import inspect
 import sys
@@ -74,4 +74,5 @@ def _resolve(app, env, node, contnode):
 
 
 def setup(app):
+    """Called by Sphinx."""
     app.connect("missing-reference", _resolve)

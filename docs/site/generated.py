@@ -38,8 +38,9 @@ def _method_pages(measured: pd.DataFrame) -> dict[str, str]:
         [
             "# All methods",
             "",
-            "Each with its theorem, its options and what was measured. [](algorithms.md) says how they work, [](guarantees.md) what is",
-            "proven, [](methods.md) how to write another.",
+            "Each with its theorem, its options and what was measured. [](algorithms.md) says",
+            "how they work, [](guarantees.md) what is proven, [](methods.md) how to write",
+            "another.",
             "",
             _table(["method", "what it does"], rows),
             "",
@@ -71,7 +72,8 @@ def _method_page(name: str, measured: pd.DataFrame) -> str:
         lines += [
             "## Measured",
             "",
-            "Saving as a share of the proved optimum, instances of the suites `tiny`, `small` and `k1`",
+            "Saving as a share of the proved optimum, instances of the suites `tiny`, `small`",
+            "and `k1`, at most 60 s each on a busy machine",
             "(`expertcache study benchmarks/studies/methods.toml`):",
             "",
             _table(["K", "instances", "mean", "smallest", "proved optimal"], rows),
