@@ -36,7 +36,7 @@ docs: $(VENV)/installed-docs
 	$(BIN)/python docs/site/build.py build/site
 
 test: lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # The same tests against the wheel built from the source distribution, in an environment of its own.
 test-wheel: $(VENV)/installed-test
@@ -44,7 +44,7 @@ test-wheel: $(VENV)/installed-test
 	$(PYTHON) -m venv $(VENV)-wheel
 	$(BIN)/uv build --quiet --out-dir build/dist .
 	$(VENV)-wheel/bin/python -m pip install --quiet "$$(ls build/dist/*.whl)[test]"
-	$(VENV)-wheel/bin/python -m pytest $(TESTS)
+	$(VENV)-wheel/bin/python -m pytest -n auto --dist worksteal $(TESTS)
 
 # The extra is large: it has an environment of its own.
 test-record: $(VENV)-record/installed
@@ -57,7 +57,7 @@ $(VENV)-record/installed: pyproject.toml
 
 # uv is the installer that can choose the oldest versions.
 test-oldest: $(VENV)-oldest/installed
-	$(VENV)-oldest/bin/python -m pytest $(TESTS)
+	$(VENV)-oldest/bin/python -m pytest -n auto --dist worksteal $(TESTS)
 
 $(VENV)-oldest/installed: pyproject.toml $(VENV)/installed-test
 	$(PYTHON_OLDEST) -m venv $(VENV)-oldest
