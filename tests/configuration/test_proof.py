@@ -55,9 +55,9 @@ def test_the_optimum_is_proved(part, regime, random_instance):
 def test_the_time_limit_strikes(hard):
     solve(hard, "exact", limits=Limits(time_s=1e-6))  # imports take time
     for limit in (1e-6, 0.3):
-        began = time.monotonic()
+        began = time.process_time()
         solution = solve(hard, "exact", limits=Limits(time_s=limit))
-        assert time.monotonic() - began < limit + 1
+        assert time.process_time() - began < limit + 1
         assert (solution.status, solution.stopped_by) == ("feasible", "time")
         assert 0 <= solution.bound_latency_s < solution.latency_s
 

@@ -273,10 +273,10 @@ def test_huge_scenarios_are_refused_before_anything_is_drawn(changes, monkeypatc
         raise AssertionError("drawing began")
 
     monkeypatch.setattr(np.random, "default_rng", refuse)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(InputError, match=r"limit|must be"):
         generate(Scenario().replace(**changes), 0)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_negative_seeds_are_refused():

@@ -187,4 +187,4 @@ def test_one_long_row_does_not_widen_the_others(refused_process):
 
 def test_absurd_models_in_a_file_cost_no_memory(broken, refused_process):
     name = broken("good.json", "models.0.layers", 10**12)
-    refused_process("solve", name, says="models", limits=[("RLIMIT_AS", 6 * 2**30)], seconds=5)
+    refused_process("solve", name, says="models", limits=[("RLIMIT_AS", 6 * 2**30)])
