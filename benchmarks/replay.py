@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from expertcache import Limits, Scenario, import_trace, read_trace, solve
+from expertcache import Limits, Scenario, import_trace, read_geography, read_trace, solve
 from expertcache.instances.trace_split import split_trace
 from expertcache.studies.replay import replay
 
@@ -34,13 +34,14 @@ def main() -> None:
         models=("gpt-oss-20b",), precision="mxfp4", servers=10, users=40, radius_m=300,
         capacity=0.2, local=4, layers=arguments.layers,
     )  # fmt: skip
+    geography = read_geography(
+        folder / "site-optus-melbCBD.csv", folder / "users-melbcbd-generated.csv",
+        servers=scenario.servers, users=scenario.users, seed=SEED,
+    )  # fmt: skip
     parts, instances = {}, {}
     for part in ("train", "test"):
         parts[part] = split_trace(trace, TEST_SHARE, SEED, part)
-        instances[part] = import_trace(
-            parts[part], scenario, folder / "site-optus-melbCBD.csv",
-            folder / "users-melbcbd-generated.csv", seed=SEED,
-        )  # fmt: skip
+        instances[part] = import_trace(parts[part], scenario, geography, seed=SEED)
     limits = Limits(time_s=arguments.time_limit)
     train = instances["train"]
     # Hindsight is about the servers: devices keep what was most used in training.

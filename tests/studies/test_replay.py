@@ -7,6 +7,7 @@ from expertcache.caches.arrivals import arrivals
 from expertcache.caches.policies import find_policy
 from expertcache.caches.simulation import simulate
 from expertcache.command_line.parser import main
+from expertcache.instances.geography import read_geography
 from expertcache.instances.scenario import Scenario
 from expertcache.instances.trace import import_trace, read_trace
 from expertcache.instances.trace_split import split_trace
@@ -45,8 +46,9 @@ def made(folder, trace, **more):
     scenario = Scenario(
         models=("mixtral-8x7b",), layers=LAYERS, servers=3, users=5, local=1, capacity=0.3
     )
-    files = folder / "sites.csv", folder / "points.csv"
-    return import_trace(trace, scenario, *files, seed=4, **more)
+    sites, points = folder / "sites.csv", folder / "points.csv"
+    geography = read_geography(sites, points, servers=3, users=5, seed=4)
+    return import_trace(trace, scenario, geography, seed=4, **more)
 
 
 def test_a_split_is_by_sequences_and_by_category(trace):
