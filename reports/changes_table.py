@@ -47,7 +47,8 @@ def _table(
     as_it_stands: pd.Series[float] | None = None,
 ) -> str:
     """One table: servers; found, least and most values; the value of the placement as it stands."""
-    found, least, most = (column.to_numpy() * 1e3 for column in values)
+    # Adding 0 takes its sign from a zero.
+    found, least, most = (column.to_numpy() * 1e3 + 0.0 for column in values)
     places = _places(np.concatenate([found, most]))
     unit = 10.0**-places
     columns = {

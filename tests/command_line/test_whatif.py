@@ -64,3 +64,5 @@ def test_what_is_printed_is_rounded_outwards():
     }  # fmt: skip
     line = changes_table(pd.DataFrame([row]), 0.1).splitlines()[-1]
     assert line.split() == ["s", "12.35", "12.34", "12.35", "12.35", "%", "yes", "20.00"]
+    line = changes_table(pd.DataFrame([row | {"value_most_s": 0.0}]), 0.1).splitlines()[-1]
+    assert line.split()[2] == "0.00"
