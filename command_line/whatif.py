@@ -86,8 +86,8 @@ def whatif(
 
 def _best_place(found: WhatIf, amount: int) -> str:
     names = found.best_places(amount)
-    text = names[0] if len(names) == 1 else f"one of {', '.join(names)}"
-    return f"best place for {bytes_text(amount)}, for certain: {text or 'none'}"
+    text = f"one of {', '.join(names)}" if len(names) > 1 else "".join(names) or "none"
+    return f"best place for {bytes_text(amount)}, for certain: {text}"
 
 
 def _is_table(path: str) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any
 
 from ..problem.errors import InputError
-from .model_table import PRECISION_BITS
+from .model_table import check_precision
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,7 @@ class Machine:
     activation_bits: int = 16
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISION_BITS:
-            raise InputError(
-                f"precision: unknown {self.precision!r}, known: {', '.join(PRECISION_BITS)}"
-            )
+        check_precision(self.precision)
         for spec in dataclasses.fields(self):
             value = getattr(self, spec.name)
             if isinstance(value, str | bool) or value is None:
@@ -95,13 +92,6 @@ class Machine:
             If a field is unknown or a value does not fit it.
         """
         # Imported late: --help needs the fields alone.
-        from ..problem.validation import convert
+        from ..problem.validation import with_fields
 
-        types = get_type_hints(Machine)
-        for name in changes:
-            if name not in types:
-                raise InputError(f"unknown field {name!r} of a machine, known: {', '.join(types)}")
-        values = {
-            name: convert(value, types[name], name, strict=False) for name, value in changes.items()
-        }
-        return dataclasses.replace(self, **values)
+        return with_fields(self, changes, "field {!r} of a machine")

@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 PRECISION_BITS = {"fp32": 32.0, "bf16": 16.0, "fp8": 8.0, "mxfp4": 4.25, "int4": 4.0}
 
 
+def check_precision(precision: str) -> None:
+    """Refuse a precision that is none of `PRECISION_BITS`.
+
+    Raises
+    ------
+    InputError
+    """
+    if precision not in PRECISION_BITS:
+        raise InputError(f"precision: unknown {precision!r}, known: {', '.join(PRECISION_BITS)}")
+
+
 @dataclass(frozen=True)
 class ModelCard:
     """One row of the table, from the model's published configuration.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any
 
 from ..problem.errors import InputError
 from ..problem.sizes import MAX_INT
-from .model_table import PRECISION_BITS, ModelCard, model_card
+from .model_table import ModelCard, check_precision, model_card
 
 #: Beyond this the number of possible expert sets takes minutes to compute.
 MAX_TOP_K = 256
@@ -127,10 +127,7 @@ class Scenario:
         if not self.models:
             raise InputError("models: at least one")
         cards = self.cards()
-        if self.precision not in PRECISION_BITS:
-            raise InputError(
-                f"precision: unknown {self.precision!r}, known: {', '.join(PRECISION_BITS)}"
-            )
+        check_precision(self.precision)
         may_be_zero = {"capacity", "local", "skew", "coactivation", "backhaul_reach_m"}
         may_be_infinite = {"user_concentration", "radius_m", "backhaul_reach_m"}
         any_sign = {"user_power_dbm", "server_power_dbm", "noise_figure_db"}
@@ -180,14 +177,8 @@ class Scenario:
             If a field is unknown or a value does not fit it.
         """
         # Imported late: --help needs the fields alone.
-        from ..problem.validation import convert
+        from ..problem.validation import with_fields
 
-        types = get_type_hints(Scenario)
-        values = {}
-        for name, value in changes.items():
-            if name not in types:
-                raise InputError(f"unknown scenario field {name!r}, known: {', '.join(types)}")
-            if name == "models" and isinstance(value, str):
-                value = value.split("+")
-            values[name] = convert(value, types[name], name, strict=False)
-        return dataclasses.replace(self, **values)
+        if isinstance(changes.get("models"), str):
+            changes["models"] = changes["models"].split("+")
+        return with_fields(self, changes, "scenario field {!r}")

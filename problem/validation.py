@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import inspect
@@ -33,6 +35,32 @@ def convert(value: Any, kind: type[T], where: str, *, strict: bool = True) -> T:
         return msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise InputError(f"{where}: {explained(error, kind)}") from None
+
+
+def with_fields(settings: T, changes: Mapping[str, Any], field: str) -> T:
+    """Copy of a frozen dataclass with some fields changed; text is taken for what it spells.
+
+    Parameters
+    ----------
+    settings : dataclass
+    changes : mapping
+        New values by name.
+    field : str
+        What a field is called in messages, with ``{!r}`` for its name.
+
+    Raises
+    ------
+    InputError
+        If a field is unknown or a value does not fit it.
+    """
+    types = get_type_hints(type(settings))
+    for name in changes:
+        if name not in types:
+            raise InputError(f"unknown {field.format(name)}, known: {', '.join(types)}")
+    values = {
+        name: convert(value, types[name], name, strict=False) for name, value in changes.items()
+    }
+    return dataclasses.replace(settings, **values)  # type: ignore[type-var]
 
 
 def explained(error: msgspec.ValidationError, kind: Any) -> str:
