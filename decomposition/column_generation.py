@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from .pricing import Pricing, may_be_exact
 
 #: Prices that differ by less, as a share of the largest, are the same.
 _SAME_PRICES = 1e-9
+
+
+#: Share of the gap that exact pricing must be able to close, after a split.
+_WORTHWHILE = 0.2
 
 
 class Phase(Enum):
@@ -43,6 +47,12 @@ class Round(NamedTuple):
     pricing: dict[str, int]
 
 
+class HasSaving(Protocol):
+    """Anything with a saving in seconds."""
+
+    saving_s: float
+
+
 class ColumnGeneration:
     """Looks for the prices with the smallest bound.
 
@@ -55,6 +65,9 @@ class ColumnGeneration:
     ----------
     dual : Dual
         With its master and its layers.
+    incumbent : HasSaving, optional
+        The best placement so far: where the master is far closer to the bound, exact pricing
+        is left out.
 
     Attributes
     ----------
@@ -62,7 +75,8 @@ class ColumnGeneration:
         Whether more rounds would not make the bound better.
     """
 
-    def __init__(self, dual: Dual) -> None:
+    def __init__(self, dual: Dual, incumbent: HasSaving | None = None) -> None:
+        self._incumbent = incumbent
         self.dual, self.master, self.parameters = dual, dual.master, dual.pool.parameters
         self.converged = not dual.pool.layers
         self.phase = Phase.SLACK
@@ -78,6 +92,8 @@ class ColumnGeneration:
         # What a unit of room saves in the best placement known.
         density = self.master.prices()[1] / max(float(self.master.room.sum()), 1e-300)
         first = [np.full_like(self.master.room, k * density) for k in self.parameters.first_prices]
+        if self.dual.best.layers:
+            first = [self.dual.best.prices]
         ahead = iter(first)
         prices = next(ahead)
         while not self.converged and not deadline.passed():
@@ -139,6 +155,11 @@ class ColumnGeneration:
     def _begin_exact(self) -> bool:
         """Drop the relaxations' columns; whether exact pricing can change anything."""
         self.phase = Phase.EXACT
+        if self.dual.is_split and self._incumbent is not None:
+            # All that it can take off the bound is its distance from the master.
+            left_s = self.dual.bound_s - self._incumbent.saving_s
+            if self._gap_s < _WORTHWHILE * left_s:
+                return False
         changes = False
         for number, priced in enumerate(self.dual.best.layers):
             if may_be_exact(self.dual.pool.layers[number], self.parameters):

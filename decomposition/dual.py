@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from ..method import Deadline
 from ..problem.instance import FloatArray
+from ..splitting.primal_dual import Splitting
+from .layer_tree import small_enough
 from .master import RestrictedMaster
 from .pool import LayerPool
 from .pricing import LayerPricing, Priced, Pricing
@@ -59,6 +62,8 @@ class Dual:
         self._priced: dict[int, Priced] = {}
         #: The last one and the best so far; the first ones say nothing.
         self.last = self.best = Certificate(np.inf, self._prices, ())
+        #: Whether the bound comes from splits of the terms' weights.
+        self.is_split = False
         self._total_s = sum(float(layer.terms.weight_s.sum()) for layer in pool.layers)
 
     @property
@@ -75,6 +80,45 @@ class Dual:
     def stopped(self) -> bool:
         """Whether time ended the last pricing of a layer."""
         return any(priced.pricing is Pricing.STOPPED for priced in self._priced.values())
+
+    def split(self, deadline: Deadline) -> Iterator[float]:
+        """Bound the saving by `Splitting`, if some layer is too large for its tree.
+
+        Layers that are keep their split; the master takes up columns that round it.
+
+        Yields
+        ------
+        float
+            The bound so far.
+        """
+        layers, parameters = self.pool.layers, self.pool.parameters
+        if all(small_enough(layer, parameters) for layer in layers):
+            return
+        self.is_split = True
+        splitting = Splitting(layers, self.master.weight, self.master.room)
+        for bound in splitting.rounds(deadline, parameters.split_gap):
+            if bound < self.best.bound_s:
+                self.best = Certificate(bound, splitting.best.prices, ())
+            yield bound
+        if not splitting.shares:
+            return
+        of_layer = (self.master.weight * splitting.best.prices[:, None]).T
+        tasks = {
+            number: (splitting.best.points[number], share, of_layer[number], deadline)
+            for number, share in enumerate(splitting.shares)
+            if not small_enough(layers[number], parameters)
+        }
+        found = self.pool.run(LayerPricing.learn, tasks)
+        for number, columns in zip(tasks, found, strict=True):
+            for cached in columns:
+                self.master.add(number, cached)
+        priced = (
+            Priced(worth, Pricing.SPLIT, self.master.best(number, splitting.best.prices))
+            for number, worth in enumerate(splitting.worth_s)
+        )
+        self.last = Certificate(splitting.bound_s, splitting.best.prices, tuple(priced))
+        if splitting.bound_s <= self.best.bound_s:
+            self.best = self.last
 
     def certify(
         self, prices: FloatArray, slack_s: float, deadline: Deadline, *, exactly: bool
@@ -136,5 +180,5 @@ class Dual:
         return (
             known is None
             or known.pricing is Pricing.STOPPED
-            or (known.pricing is Pricing.LP and exactly)
+            or (known.pricing in (Pricing.LP, Pricing.SPLIT) and exactly)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from ..heuristics.successive import successive
 from ..method import Limits, Outcome
@@ -45,16 +46,13 @@ def dual_bound(
     with LayerPool(layers, limits, parameters) as pool:
         dual = Dual(RestrictedMaster(instance, layers), pool)
         dual.master.add_placement(first.cached(instance))
+        for bound_s in dual.split(deadline.part(parameters.split_share)):
+            limits.watch.tell(bound_saving_s=bound_s)
+            log.append(_entry(began, empty, bound_s, {"split": len(layers)}))
         generation = ColumnGeneration(dual)
         for done in generation.rounds(deadline):
             limits.watch.tell(bound_saving_s=done.bound_s)
-            log.append(
-                {
-                    "seconds": time.perf_counter() - began,
-                    "bound_latency_s": max(0.0, empty - done.bound_s),
-                    "pricing": done.pricing,
-                }
-            )
+            log.append(_entry(began, empty, done.bound_s, done.pricing))
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
     return Outcome(
         None,
@@ -62,3 +60,12 @@ def dual_bound(
         meta={"pricing": dual.pricing, "log": log},
         bound_saving_s=dual.bound_s,
     )
+
+
+def _entry(began: float, empty_s: float, bound_s: float, pricing: dict[str, int]) -> dict[str, Any]:
+    """What the log has of a round."""
+    return {
+        "seconds": time.perf_counter() - began,
+        "bound_latency_s": max(0.0, empty_s - bound_s),
+        "pricing": pricing,
+    }

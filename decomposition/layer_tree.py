@@ -12,6 +12,7 @@ from ..method import Deadline
 from ..problem.arrays import least_of_each, sums
 from ..problem.instance import BoolArray, FloatArray, IntArray
 from ..problem.layers import Layer
+from ..splitting.holders import needed_holders
 from .layer_search import gain_tables
 from .parameters import Parameters
 from .relaxation import Duals
@@ -169,7 +170,7 @@ class _Tree:
         sets = terms.server_sets @ (1 << bits)
         #: For each expert, the sets of servers that may hold it, as bits; which server sets that
         #: ask for it each of them meets [T, G]; as many on each server [T, N]; and their prices.
-        self._holders = [_holders(sets[asked[:, e]], N) for e in range(E)]
+        self._holders = [needed_holders(sets[asked[:, e]], N) for e in range(E)]
         self._meets = [
             ((held[:, None] & sets) != 0) & asked[:, e] for e, held in enumerate(self._holders)
         ]
@@ -274,13 +275,3 @@ class _Tree:
             self._found, self._unmerged = [Columns.merged(self._found)], 0
             return len(self._found[0].worth_s) <= self._parameters.tree_columns
         return True
-
-
-def _holders(sets: IntArray, servers: int) -> IntArray:
-    """Sets of servers without one that none of the given server sets needs, as bits."""
-    every = np.arange(1 << servers)
-    met = every[:, None] & sets
-    needed = np.ones(len(every), dtype=np.bool_)
-    for n in range(servers):
-        needed &= (met == 1 << n).any(axis=1) | (every >> n & 1 == 0)
-    return every[needed]

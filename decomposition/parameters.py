@@ -29,6 +29,9 @@ class Parameters:
     ----------
     bound_share : float
         Time for column generation; the enumeration needs the rest.
+    split_share, split_gap : float
+        Time for prices and splits together, where a layer is too large for its tree; and the gap to
+        a fractional placement, as a share of the bound, at which they are good enough.
     first_prices : tuple of float
         The first prices, as multiples of a good placement's saving for each unit of room: from one
         at which little is worth its price on down, before the master has columns to say more.
@@ -95,6 +98,8 @@ class Parameters:
     """
 
     bound_share: _Share = 0.7
+    split_share: _Share = 0.4
+    split_gap: _Share = 1e-4
     first_prices: Annotated[tuple[_Multiple, ...], Meta(min_length=1)] = (1.0, 0.5, 0.25)
     smoothing: _Share = 0.5
     relaxation_slack: _Share = 0.05

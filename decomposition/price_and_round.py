@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..guarantees import Guarantee, best_of
+from ..heuristics.local_search import local_search
 from ..heuristics.successive import InTurn, in_turn
 from ..heuristics.successive import guarantee as in_turn_guarantee
 from ..method import Deadline, Limits, Method, Outcome
@@ -52,7 +53,7 @@ def price_and_round(
     limits : Limits
         Threads are processes. A gap counts against the method's own bound.
     seed : int
-        Not used.
+        Of the search that comes last, where layers are too large to enumerate.
     start : Placement, optional
     parameters : Parameters
 
@@ -74,7 +75,7 @@ def price_and_round(
     with LayerPool(layers, limits, parameters) as pool:
         dual = Dual(RestrictedMaster(instance, layers), pool)
         incumbent = Incumbent(instance, terms, first.cached, dual, limits)
-        meta |= _Rounding(instance, dual, incumbent, limits, deadline).run()
+        meta |= _Rounding(instance, dual, incumbent, limits, deadline).run(seed)
     if (down := dual.master.rounded_down()) is not None:
         incumbent.take(down.cached)
         meta["rounded_down"] = down.told()
@@ -103,14 +104,21 @@ class _Rounding:
         self._instance, self._dual, self._incumbent = instance, dual, incumbent
         self._limits, self._deadline, self._parameters = limits, deadline, dual.pool.parameters
 
-    def run(self) -> dict[str, str]:
+    def run(self, seed: int) -> dict[str, str]:
         """Take all steps until the gap is closed or time is over; what there is to tell."""
         until = self._deadline.part(self._parameters.bound_share)
-        for done in ColumnGeneration(self._dual).rounds(until):
+        for bound_s in self._dual.split(until.part(self._parameters.split_share)):
+            self._limits.watch.tell(bound_saving_s=bound_s)
+        generation = ColumnGeneration(self._dual, self._incumbent)
+        for done in generation.rounds(until):
             self._limits.watch.tell(bound_saving_s=done.bound_s)
-            self._round_up()
+            # The master says little before its prices agree with those of the split.
+            if not self._dual.is_split:
+                self._round_up()
             if self._incumbent.closed():
                 break
+        if self._dual.is_split and not self._over():
+            self._round_up()
         if not self._dual.pool.layers or self._over():
             return {}
         told = self._enumerate()
@@ -118,7 +126,17 @@ class _Rounding:
             if not self._over():
                 self._dive(least)
                 self._round_up()
+        if self._dual.is_split and not self._over():
+            self._search(seed)
         return told
+
+    def _search(self, seed: int) -> None:
+        """Search from the best placement: nothing else is left where layers are large."""
+        limits, best = self._deadline.limits(threads=self._limits.threads), self._incumbent.best
+        start = Placement.of(self._instance, best)
+        found = local_search(self._instance, limits=limits, seed=seed, start=start).placement
+        assert found is not None
+        self._incumbent.take(found.cached(self._instance))
 
     def _over(self) -> bool:
         return self._incumbent.closed() or self._deadline.passed()

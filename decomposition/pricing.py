@@ -15,10 +15,11 @@ from ..method import Deadline
 from ..problem.instance import BoolArray, FloatArray
 from ..problem.layers import Layer
 from ..problem.solution import StoppedBy
+from ..splitting.layer_split import LayerPoint, LayerSplit
 from .layer_search import LayerSearch, Valued
 from .layer_tree import Columns, Threshold, enumerate_columns, small_enough
 from .parameters import Parameters
-from .relaxation import LayerRelaxation, Relaxed
+from .relaxation import Duals, LayerRelaxation, Relaxed
 
 #: HiGHS' options for a layer's integer program. Measured on dense layers of 8 experts: 4 times
 #: faster than its defaults. The search already found the best placement nearly always, and strong
@@ -33,11 +34,19 @@ _MARGIN = 1e-8
 _ROUNDING = 1e-12
 
 
+#: Shares of experts on a server from which on they are cached there, for the first columns.
+_LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
+
+
 class Pricing(StrEnum):
-    """How a layer's bound was found: the optimum, the relaxation, or whatever time allowed."""
+    """How a layer's bound was found.
+
+    The optimum, the linear relaxation, a split of the terms' weights, or whatever time allowed.
+    """
 
     EXACT = "exact"
     LP = "lp"
+    SPLIT = "split"
     STOPPED = "stopped"
 
 
@@ -80,10 +89,44 @@ class LayerPricing:
         self.layer, self.parameters = layer, parameters
         self._search = LayerSearch(layer, parameters)
         self._relaxed: tuple[FloatArray, float, Relaxed] | None = None
+        self._split: tuple[LayerPoint, FloatArray] | None = None
 
     @cached_property
     def _relaxation(self) -> LayerRelaxation:
         return LayerRelaxation(self.layer)
+
+    @cached_property
+    def _splitting(self) -> LayerSplit:
+        return LayerSplit(self.layer)
+
+    def learn(
+        self, point: LayerPoint, share: FloatArray, prices: FloatArray, deadline: Deadline
+    ) -> list[BoolArray]:
+        """Take a split of the terms' weights for the relaxation from now on.
+
+        Parameters
+        ----------
+        point : LayerPoint
+            With the split.
+        share : float array [N, E]
+            A fractional placement that goes with it.
+        prices : float array [N]
+            Of one expert on each server, in seconds, >= 0.
+        deadline : Deadline
+
+        Returns
+        -------
+        list of bool arrays [N, E]
+            Placements whose experts have at least some share, as they are and improved.
+        """
+        self._split = point, share
+        found = []
+        for least in _LEVELS:
+            start = self._whole(share, least)
+            found.append(start)
+            if not deadline.passed():
+                found.append(self._search.search(prices, [start]).cached)
+        return found
 
     def columns(
         self, prices: FloatArray, threshold: Threshold, deadline: Deadline
@@ -133,7 +176,7 @@ class LayerPricing:
             return Priced(total * (1 + _ROUNDING), Pricing.STOPPED, known)
         margin = _MARGIN * total
         relaxed = self._relax(prices, slack_s, deadline)
-        starts = [known, self._rounded(relaxed.share)]
+        starts = [known, self._whole(relaxed.share, 0.5)]
         valued = [Valued.of(self.layer, prices, cached) for cached in starts]
         best = max(valued, key=attrgetter("worth_s"))
         if relaxed.bound_s - best.worth_s > max(margin, slack_s):
@@ -142,6 +185,8 @@ class LayerPricing:
             return Priced(relaxed.bound_s, Pricing.EXACT, best.cached)
         if exact_until is not None and may_be_exact(self.layer, self.parameters):
             return self._exactly(prices, best, relaxed, exact_until)
+        if self._split is not None:
+            return Priced(relaxed.bound_s, Pricing.SPLIT, best.cached)
         if not relaxed.solved:
             return Priced(relaxed.bound_s, Pricing.STOPPED, best.cached)
         used = relaxed.share.sum(axis=1)
@@ -149,7 +194,11 @@ class LayerPricing:
         return Priced(relaxed.bound_s, Pricing.LP, best.cached, fractional)
 
     def _relax(self, prices: FloatArray, slack_s: float, deadline: Deadline) -> Relaxed:
-        """Solve the relaxation, unless that is what was done last."""
+        """Solve the relaxation, unless that is what was done last, or take the split."""
+        if self._split is not None:
+            point, share = self._split
+            bound = self._splitting.worth_s(point, prices)
+            return Relaxed(bound, 0.0, share, Duals(point.value_s, point.limit_s), True)
         if self._relaxed is not None:
             last, slack, known = self._relaxed
             if known.solved and slack <= slack_s and np.array_equal(prices, last):
@@ -158,10 +207,10 @@ class LayerPricing:
         self._relaxed = prices, slack_s, relaxed
         return relaxed
 
-    def _rounded(self, share: FloatArray) -> BoolArray:
-        """More than halves of experts, the largest first where not all fit."""
+    def _whole(self, share: FloatArray, least: float) -> BoolArray:
+        """Experts with more than some share, the largest first where not all fit."""
         rank = np.argsort(np.argsort(-share, axis=1, kind="stable"), axis=1)
-        rounded: BoolArray = (share > 0.5) & (rank < self.layer.most[:, None])
+        rounded: BoolArray = (share > least) & (rank < self.layer.most[:, None])
         return rounded
 
     def _exactly(

@@ -94,7 +94,7 @@ def test_bound_from_relaxed_layers_is_valid_and_says_so(seed, random_instance, b
     relaxed = dual_bound(instance, limits=Limits(), parameters=parameters)
     best = brute_force_latency(instance)
     assert latency_empty_s(instance) - relaxed.bound_saving_s <= best * (1 + 1e-12)
-    assert set(relaxed.meta["pricing"]) <= {"exact", "lp"}
+    assert set(relaxed.meta["pricing"]) <= {"exact", "split"}
 
 
 def test_every_round_is_a_bound_and_the_log_only_rises(random_instance):
