@@ -179,7 +179,7 @@ def matching_model(trace: Trace) -> str:
     Raises
     ------
     InputError
-        If there is none.
+        If there is none, or more than one with as few experts.
     """
     _, layers, top_k = trace.expert_ids.shape
     experts = int(trace.expert_ids.max()) + 1
@@ -193,7 +193,14 @@ def matching_model(trace: Trace) -> str:
             f"no known model has {layers} layers, top-{top_k} and at least {experts} experts; "
             "name one with --model"
         )
-    return min(fitting, key=lambda card: card.experts).name
+    fewest = min(card.experts for card in fitting)
+    names = [card.name for card in fitting if card.experts == fewest]
+    if len(names) > 1:
+        raise InputError(
+            f"{layers} layers, top-{top_k} of {fewest} experts fits {', '.join(names)}; "
+            "name one with --model"
+        )
+    return names[0]
 
 
 def _checked(sequence: IntArray, tokens: int, path: str | Path) -> IntArray:

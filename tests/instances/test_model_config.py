@@ -119,19 +119,89 @@ TABLE = {
     "moe-llava-phi2-2.7b": llava("moe_llava_phi", 2560, 10240, 32),
     "moe-llava-stablelm-1.6b": llava("moe_llava_stablelm", 2048, 5632, 24),
     "moe-llava-qwen-1.8b": llava("moe_llava_qwen", 2048, 11008, 24),
+    # github.com/NVIDIA/Megatron-LM, modelopt/conf/Qwen/Qwen3-235B-A22B.sh
+    "qwen3-235b-a22b": {
+        "model_type": "qwen3_moe", "hidden_size": 4096, "intermediate_size": 12288,
+        "moe_intermediate_size": 1536, "num_hidden_layers": 94, "num_experts": 128,
+        "num_experts_per_tok": 8, "decoder_sparse_step": 1, "mlp_only_layers": [],
+    },
+    # huggingface.co/Qwen/Qwen3-Next-80B-A3B-Thinking, config.json
+    "qwen3-next-80b-a3b": {
+        "model_type": "qwen3_next", "hidden_size": 2048, "intermediate_size": 5120,
+        "moe_intermediate_size": 512, "shared_expert_intermediate_size": 512,
+        "num_hidden_layers": 48, "num_experts": 512, "num_experts_per_tok": 10,
+        "decoder_sparse_step": 1, "mlp_only_layers": [],
+    },
+    # slime, scripts/models/glm4.5-355B-A32B.sh
+    "glm-4.5": {
+        "model_type": "glm4_moe", "hidden_size": 5120, "intermediate_size": 12288,
+        "moe_intermediate_size": 1536, "num_hidden_layers": 92, "n_routed_experts": 160,
+        "n_shared_experts": 1, "num_experts_per_tok": 8, "first_k_dense_replace": 3,
+    },
+    # The defaults of Glm4MoeConfig, of Transformers 5.24.
+    "glm-4.5-air": {
+        "model_type": "glm4_moe", "hidden_size": 4096, "intermediate_size": 10944,
+        "moe_intermediate_size": 1408, "num_hidden_layers": 46, "n_routed_experts": 128,
+        "n_shared_experts": 1, "num_experts_per_tok": 8, "first_k_dense_replace": 1,
+    },
+    # huggingface.co/moonshotai/Kimi-K2-Instruct, config.json
+    "kimi-k2": {
+        "model_type": "kimi_k2", "hidden_size": 7168, "intermediate_size": 18432,
+        "moe_intermediate_size": 2048, "num_hidden_layers": 61, "n_routed_experts": 384,
+        "n_shared_experts": 1, "num_experts_per_tok": 8, "first_k_dense_replace": 1,
+        "moe_layer_freq": 1,
+    },
+    # meta-llama/Llama-4-Scout-17B-16E: the defaults of Llama4TextConfig, of Transformers 5.24.
+    "llama-4-scout": {
+        "text_config": {
+            "model_type": "llama4_text", "hidden_size": 5120, "intermediate_size": 8192,
+            "intermediate_size_mlp": 16384, "num_hidden_layers": 48, "num_local_experts": 16,
+            "num_experts_per_tok": 1, "interleave_moe_layer_step": 1,
+        },
+    },
+    # github.com/NVIDIA/Megatron-LM, modelopt/conf/.../Llama-4-Maverick-17B-128E-Instruct.sh
+    "llama-4-maverick": {
+        "text_config": {
+            "model_type": "llama4_text", "hidden_size": 5120, "intermediate_size": 8192,
+            "intermediate_size_mlp": 16384, "num_hidden_layers": 48, "num_local_experts": 128,
+            "num_experts_per_tok": 1, "interleave_moe_layer_step": 2,
+        },
+    },
+    # github.com/MiniMax-AI/MiniMax-01, the model's card
+    "minimax-text-01": {
+        "model_type": "minimax_text_01", "hidden_size": 6144, "intermediate_size": 9216,
+        "num_hidden_layers": 80, "num_local_experts": 32, "num_experts_per_tok": 2,
+    },
+    # The defaults of MiniMaxM2Config, of Transformers 5.24.
+    "minimax-m2": {
+        "model_type": "minimax_m2", "hidden_size": 3072, "intermediate_size": 1536,
+        "num_hidden_layers": 62, "num_local_experts": 256, "num_experts_per_tok": 8,
+    },
+    # github.com/ggml-org/llama.cpp/pull/14425; lists of equal numbers, as Tencent's class has them
+    "hunyuan-a13b": {
+        "model_type": "hunyuan_v1_moe", "hidden_size": 4096, "intermediate_size": 3072,
+        "moe_intermediate_size": [3072] * 32, "num_hidden_layers": 32, "num_experts": 64,
+        "moe_topk": [8] * 32, "moe_layer_num_skipped": 0,
+    },
+    # baidu/ERNIE-4.5-21B-A3B-PT: the defaults of Ernie4_5_MoeConfig, of Transformers 5.24.
+    "ernie-4.5-21b-a3b": {
+        "model_type": "ernie4_5_moe", "hidden_size": 2560, "intermediate_size": 12288,
+        "moe_intermediate_size": 1536, "num_hidden_layers": 28, "moe_num_experts": 64,
+        "moe_num_shared_experts": 2, "moe_k": 6, "moe_layer_start_index": 1,
+        "moe_layer_end_index": -1, "moe_layer_interval": 1,
+    },
+    # github.com/PaddlePaddle/ERNIE, ERNIE-4p5-300B-A47B/model_config.json without its tail layers
+    "ernie-4.5-300b-a47b": {
+        "model_type": "ernie4_5_moe", "hidden_size": 8192, "intermediate_size": 28672,
+        "moe_intermediate_size": 3584, "num_hidden_layers": 54, "moe_num_experts": 64,
+        "moe_num_shared_experts": 0, "moe_k": 8, "moe_layer_start_index": 3,
+        "moe_layer_interval": 1,
+    },
 }  # fmt: skip
 
 #: Families that the table has no row of, and what they are: layers with experts, experts, K,
 #: parameters of one expert, dense layers before the first.
 OTHERS = {
-    # huggingface.co/Qwen/Qwen3-Next-80B-A3B-Instruct, config.json
-    "qwen3_next": (
-        {
-            "hidden_size": 2048, "moe_intermediate_size": 512, "num_hidden_layers": 48,
-            "num_experts": 512, "num_experts_per_tok": 10, "decoder_sparse_step": 1,
-        },
-        (48, 512, 10, 3 * 2048 * 512, 0),
-    ),
     # Every other layer, but for a named one (Qwen2MoeSparseMoeBlock's condition).
     "qwen2_moe": (
         {
@@ -141,25 +211,6 @@ OTHERS = {
         },
         (3, 6, 2, 3 * 16 * 4, 1),
     ),
-    # huggingface.co/meta-llama/Llama-4-Maverick-17B-128E-Instruct, text_config
-    "llama4": (
-        {
-            "text_config": {
-                "model_type": "llama4_text", "hidden_size": 5120, "intermediate_size": 8192,
-                "intermediate_size_mlp": 16384, "num_hidden_layers": 48, "num_local_experts": 128,
-                "num_experts_per_tok": 1, "interleave_moe_layer_step": 2,
-            }
-        },
-        (24, 128, 1, 3 * 5120 * 8192, 1),
-    ),
-    # huggingface.co/zai-org/GLM-4.5-Air, config.json
-    "glm4_moe": (
-        {
-            "hidden_size": 4096, "moe_intermediate_size": 1408, "num_hidden_layers": 46,
-            "n_routed_experts": 128, "num_experts_per_tok": 8, "first_k_dense_replace": 1,
-        },
-        (45, 128, 8, 3 * 4096 * 1408, 1),
-    ),
     # huggingface.co/ai21labs/Jamba-v0.1, config.json
     "jamba": (
         {
@@ -168,49 +219,6 @@ OTHERS = {
             "expert_layer_offset": 1,
         },
         (16, 16, 2, 3 * 4096 * 14336, 1),
-    ),
-    # huggingface.co/baidu/ERNIE-4.5-21B-A3B-PT: the defaults of the class
-    "ernie4_5_moe": (
-        {
-            "hidden_size": 2560, "moe_intermediate_size": 1536, "num_hidden_layers": 28,
-            "moe_num_experts": 64, "moe_k": 6, "moe_layer_start_index": 1,
-            "moe_layer_end_index": -1, "moe_layer_interval": 1,
-        },
-        (27, 64, 6, 3 * 2560 * 1536, 1),
-    ),
-    # huggingface.co/tencent/Hunyuan-A13B-Instruct, config.json: lists of equal numbers
-    "hunyuan_v1_moe": (
-        {
-            "hidden_size": 4096, "intermediate_size": 3072, "moe_intermediate_size": [3072] * 32,
-            "num_hidden_layers": 32, "num_experts": 64, "moe_topk": [8] * 32,
-            "moe_layer_num_skipped": 0,
-        },
-        (32, 64, 8, 3 * 4096 * 3072, 0),
-    ),
-    # huggingface.co/MiniMaxAI/MiniMax-Text-01, config.json
-    "minimax_text_01": (
-        {
-            "hidden_size": 6144, "intermediate_size": 9216, "num_hidden_layers": 80,
-            "num_local_experts": 32, "num_experts_per_tok": 2,
-        },
-        (80, 32, 2, 3 * 6144 * 9216, 0),
-    ),
-    # huggingface.co/MiniMaxAI/MiniMax-M2, config.json
-    "minimax_m2": (
-        {
-            "hidden_size": 3072, "intermediate_size": 1536, "num_hidden_layers": 62,
-            "num_local_experts": 256, "num_experts_per_tok": 8,
-        },
-        (62, 256, 8, 3 * 3072 * 1536, 0),
-    ),
-    # huggingface.co/moonshotai/Kimi-K2-Instruct, config.json
-    "kimi_k2": (
-        {
-            "hidden_size": 7168, "moe_intermediate_size": 2048, "num_hidden_layers": 61,
-            "n_routed_experts": 384, "num_experts_per_tok": 8, "first_k_dense_replace": 1,
-            "moe_layer_freq": 1,
-        },
-        (60, 384, 8, 3 * 7168 * 2048, 1),
     ),
     # huggingface.co/moonshotai/Kimi-Linear-48B-A3B-Instruct: its own names
     "kimi_linear": (
@@ -240,7 +248,7 @@ def test_every_model_of_the_table_is_here():
 @pytest.mark.parametrize("name", TABLE)
 def test_a_published_configuration_gives_the_row(name):
     card, row = card_of_config(TABLE[name], name, "config.json"), model_card(name)
-    for field in ("layers", "experts", "top_k", "hidden", "expert_ffn", "gated"):
+    for field in ("layers", "experts", "top_k", "hidden", "expert_ffn", "gated", "dense_layers"):
         assert getattr(card, field) == getattr(row, field), field
     for precision in ("bf16", "mxfp4"):
         assert card.model(precision) == row.model(precision)

@@ -29,6 +29,18 @@ PUBLISHED = {
     "moe-llava-phi2-2.7b": (16, 4, 2),
     "moe-llava-stablelm-1.6b": (12, 4, 2),
     "moe-llava-qwen-1.8b": (12, 4, 2),
+    "qwen3-235b-a22b": (94, 128, 8),
+    "qwen3-next-80b-a3b": (48, 512, 10),
+    "glm-4.5": (89, 160, 8),
+    "glm-4.5-air": (45, 128, 8),
+    "kimi-k2": (60, 384, 8),
+    "llama-4-scout": (48, 16, 1),
+    "llama-4-maverick": (24, 128, 1),
+    "minimax-text-01": (80, 32, 2),
+    "minimax-m2": (62, 256, 8),
+    "hunyuan-a13b": (32, 64, 8),
+    "ernie-4.5-21b-a3b": (27, 64, 6),
+    "ernie-4.5-300b-a47b": (51, 64, 8),
 }
 
 #: The only experts with bias vectors: gate and up (or fc1), and down (or fc2).

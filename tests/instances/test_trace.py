@@ -233,6 +233,12 @@ def test_the_smallest_fitting_model_is_found(name, experts):
     assert matching_model(trace) == name
 
 
+def test_models_of_one_shape_are_not_guessed():
+    trace = Trace(random_ids(5, 27, 64, 6), np.zeros(5, dtype=np.int64), ("all",))
+    with pytest.raises(InputError, match=r"fits deepseek-moe-16b, ernie-4\.5-21b-a3b; name one"):
+        matching_model(trace)
+
+
 @pytest.mark.parametrize(("layers", "top_k", "experts"), [(3, 2, 8), (32, 3, 8), (32, 2, 17)])
 def test_no_model_fits(layers, top_k, experts):
     ids = random_ids(5, layers, experts, top_k)
