@@ -2,9 +2,9 @@
 
     python benchmarks/records.py SUITE ... [--time-limit 300] [--jobs 2] [--missing]
 
-For each instance: `exact` where its model is not too large, else `decomposition`, started from the
-best placement so far; `local-search` from there where that proves nothing. Better placements go
-to instances/placements, the table is written after every instance.
+For each instance: `exact` where its model is not too large, and `local-search` where that proves
+nothing; else `decomposition`; from the best placement so far. Better placements go to
+instances/placements, the table is written after every instance.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Best:
 
     def solve(self, method: str) -> None:
         """Try a method from the best placement so far."""
-        start = None if method == "successive" else self.placement
-        found = solve(self.instance, method, limits=Limits(time_s=self.limit_s), start=start)
+        limits = Limits(time_s=self.limit_s)
+        found = solve(self.instance, method, limits=limits, start=self.placement)
         if found.saving_s is not None and found.saving_s > self.record.saving_s * (1 + 1e-12):
             self.placement = found.placement
             self.change(
@@ -90,12 +90,9 @@ def improve(
         named = (suite.name, suite.version, instance.name, sha256)
         record = Record(*named, "feasible", empty, -1.0, 0.0, "", "", "")
         best = Best(instance, limit, record)
-    terms = len(coverage_terms(instance))
-    for method in (
-        "successive",
-        "exact" if terms <= EXACT_TERMS else "decomposition",
-        "local-search",
-    ):
+    direct = instance.top_k == 1 or len(coverage_terms(instance)) <= EXACT_TERMS
+    # `decomposition` ends with a local search of its own.
+    for method in ("exact", "local-search") if direct else ("decomposition",):
         if best.record.status != "optimal":
             best.solve(method)
     assert best.placement is not None

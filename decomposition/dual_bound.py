@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ..heuristics.successive import successive
+from ..heuristics.successive import in_turn
 from ..method import Limits, Outcome
 from ..problem.evaluate import latency_empty_s
 from ..problem.instance import Instance
@@ -27,6 +27,8 @@ def dual_bound(
 ) -> Outcome:
     """Bound the latency by `ColumnGeneration`, starting from the columns of `successive`.
 
+    Where a layer is too large for its tree, by `Splitting` before that.
+
     Every certified round is a bound of its own; the best one counts.
 
     Parameters
@@ -38,17 +40,17 @@ def dual_bound(
     """
     began = time.perf_counter()
     deadline = limits.deadline()
-    first = successive(instance, limits=deadline.limits(), seed=0).placement
-    assert first is not None
     empty = latency_empty_s(instance)
     log = []
     layers = split_layers(instance, coverage_terms(instance))
     with LayerPool(layers, limits, parameters) as pool:
         dual = Dual(RestrictedMaster(instance, layers), pool)
-        dual.master.add_placement(first.cached(instance))
         for bound_s in dual.split(deadline.part(parameters.split_share)):
             limits.watch.tell(bound_saving_s=bound_s)
             log.append(_entry(began, empty, bound_s, {"split": len(layers)}))
+        if not deadline.passed():
+            part = deadline.part(parameters.start_share)
+            dual.master.add_placement(in_turn(instance, range(instance.servers), part).cached)
         generation = ColumnGeneration(dual)
         for done in generation.rounds(deadline):
             limits.watch.tell(bound_saving_s=done.bound_s)

@@ -27,6 +27,8 @@ class Parameters:
 
     Parameters
     ----------
+    start_share : float
+        Time for `successive`, where no start is given: servers not reached by then stay empty.
     bound_share : float
         Time for column generation; the enumeration needs the rest.
     split_share, split_gap : float
@@ -97,6 +99,7 @@ class Parameters:
         If a value is out of range.
     """
 
+    start_share: _Share = 0.2
     bound_share: _Share = 0.7
     split_share: _Share = 0.4
     split_gap: _Share = 1e-4

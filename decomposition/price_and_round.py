@@ -45,7 +45,8 @@ def price_and_round(
     over all columns known so far, and the result improved by best responses of single servers. Once
     the bound is done, placements that lose little against it are enumerated, until the best one is
     proved or time is over. Where that cannot be, parts of the layers are solved on their own with
-    the capacity that the others leave (dives). Never worse than the start, by default `successive`.
+    the capacity that the others leave (dives). Never worse than the start, by default `successive`
+    as far as it gets in its share of the time.
 
     Parameters
     ----------
@@ -66,7 +67,8 @@ def price_and_round(
     """
     deadline = limits.deadline()
     if start is None:
-        first = in_turn(instance, range(instance.servers), deadline)
+        part = deadline.part(parameters.start_share)
+        first = in_turn(instance, range(instance.servers), part)
     else:
         first = InTurn(start.cached(instance), None)
     terms = coverage_terms(instance)

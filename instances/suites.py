@@ -59,7 +59,9 @@ _MODELS = (
     "granite-3.0-1b-a400m", "granite-3.0-3b-a800m", "mixtral-8x22b", "mixtral-8x7b",
     "moe-llava-phi2-2.7b", "moe-llava-qwen-1.8b", "moe-llava-stablelm-1.6b", "olmoe-1b-7b",
     "phi-3.5-moe", "qwen1.5-moe-a2.7b", "qwen3-30b-a3b", "switch-base-32", "switch-base-64",
-    "switch-base-8",
+    "switch-base-8", "qwen3-235b-a22b", "qwen3-next-80b-a3b", "glm-4.5", "glm-4.5-air", "kimi-k2",
+    "llama-4-scout", "llama-4-maverick", "minimax-text-01", "minimax-m2", "hunyuan-a13b",
+    "ernie-4.5-21b-a3b", "ernie-4.5-300b-a47b",
 )  # fmt: skip
 
 SUITES = {
@@ -142,8 +144,8 @@ SUITES = {
         ),
         Suite(
             "models",
-            "20 models of the table, each at its real size: 5 servers, 20 users",
-            1,
+            "one for each model of the table, at its real size: 5 servers, 20 users",
+            2,
             _made(
                 {"servers": 5, "users": 20},
                 *((name, {"models": [name]}) for name in _MODELS),
