@@ -11,6 +11,7 @@ the formula without its maxima; and no layer's part is worth more than the maxim
 prices they are does not matter, nor how they were found. `Dual.certify` (`dual`) adds it up; a
 layer's maximum, or anything above it, is `LayerPricing.price` (`pricing`), from
 
+- a split of the terms' weights, where the layer is large (`expertcache.splitting`), or
 - the duals of the layer's relaxation, right or wrong, by weak duality (`relaxation`, `_bound`), or
 - branch and bound over its experts, to the end (`layer_tree`), or
 - HiGHS' bound of an integer program and a margin, where the layer is too large for that.
@@ -20,7 +21,8 @@ A smaller bound comes from looking at every placement that loses less against it
 **The steps**, in the order of docs/algorithms.md:
 
 0. `parameters`: what can be tuned.
-1. Column generation. `column_generation`: rounds of prices, pricing and new columns until the bound
+1. Where a layer is too large for its tree, prices and splits of all layers together: `Dual.split`.
+   Column generation goes on from there. `column_generation`: rounds of prices, pricing and new columns until the bound
    is as good as it gets. `master`: the restricted master that proposes the prices, over the columns
    that each layer is known to have (`known_columns`). `dual`: a bound at any prices. `pool`: the
    layers' pricing, in one process or several.
@@ -30,7 +32,8 @@ A smaller bound comes from looking at every placement that loses less against it
 3. `dual_bound`: all of that as the bound of method `decomposition`. `capacity_prices`: the same
    as a function of the capacities.
 4. Method `decomposition`. `price_and_round`: columns put together by the master as an integer
-   program, the enumeration for growing losses, dives, and last what is whole in the master's linear
+   program, the enumeration for growing losses, dives, local search where layers are too large for
+   the enumeration, and last what is whole in the master's linear
    optimum, which comes with a promise. `incumbent`: the best placement, and its gap.
 5. Enumeration. `enumeration`: all columns that lose little, then their join. `multiple_choice`: the
    problem of the join. `join`: a dynamic program over the room left. `loss_tables`: what layers

@@ -74,6 +74,8 @@ class Parameters:
         Time for one restricted master problem as an integer program, and for best responses from
         its solution, as both come after every round; and its nodes, so that its placement does not
         depend on the machine.
+    ascent_share : float
+        Time for best responses from the master's placement after a split.
     enumeration_share : float
         Time for the enumeration; dives need the rest.
     first_loss, loss_growth : float
@@ -122,6 +124,7 @@ class Parameters:
     program_rows: _Count = 20_000
     step_share: _Share = 0.03
     master_nodes: _Count = 200
+    ascent_share: _Share = 0.4
     enumeration_share: _Share = 0.8
     first_loss: Annotated[float, Meta(gt=0, le=1)] = 1 / 16
     loss_growth: Annotated[float, Meta(ge=1.01, le=1e6)] = 1.5

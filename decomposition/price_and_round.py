@@ -149,6 +149,8 @@ class _Rounding:
         limits = self._deadline.part(share).limits(nodes=nodes)
         placement = self._dual.master.rounded(limits, self._incumbent.best)
         if not np.array_equal(placement, self._incumbent.best):
+            # After a split this comes once and not in every round; large layers take long.
+            share = self._parameters.ascent_share if self._dual.is_split else share
             self._incumbent.ascend(placement, self._deadline.part(share))
 
     def _enumerate(self) -> dict[str, str]:
