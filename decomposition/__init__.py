@@ -21,20 +21,20 @@ A smaller bound comes from looking at every placement that loses less against it
 **The steps**, in the order of docs/algorithms.md:
 
 0. `parameters`: what can be tuned.
-1. Where a layer is too large for its tree, prices and splits of all layers together: `Dual.split`.
-   Column generation goes on from there. `column_generation`: rounds of prices, pricing and new columns until the bound
-   is as good as it gets. `master`: the restricted master that proposes the prices, over the columns
-   that each layer is known to have (`known_columns`). `dual`: a bound at any prices. `pool`: the
-   layers' pricing, in one process or several.
+1. Where a layer is too large for its tree, prices and splits of all layers together (`dual`).
+   Column generation, from there or from scratch. `column_generation`: rounds of prices, pricing and
+   new columns until the bound is as good as it gets. `master`: the restricted master that proposes
+   the prices, over the columns that each layer is known to have (`known_columns`). `dual`: a bound
+   at any prices. `pool`: the layers' pricing, in one process or several.
 2. Pricing of a layer. `pricing`: the order of what follows. `relaxation`: its linear program, by
    cutting planes. `layer_search`: best responses of single servers. `layer_tree`: its best column,
    or all good ones.
 3. `dual_bound`: all of that as the bound of method `decomposition`. `capacity_prices`: the same
    as a function of the capacities.
 4. Method `decomposition`. `price_and_round`: columns put together by the master as an integer
-   program, the enumeration for growing losses, dives, local search where layers are too large for
-   the enumeration, and last what is whole in the master's linear
-   optimum, which comes with a promise. `incumbent`: the best placement, and its gap.
+   program, the enumeration for growing losses, dives, local search where layers are too large to
+   be enumerated, and last what is whole in the master's linear optimum, which comes with a promise.
+   `incumbent`: the best placement, and its gap.
 5. Enumeration. `enumeration`: all columns that lose little, then their join. `multiple_choice`: the
    problem of the join. `join`: a dynamic program over the room left. `loss_tables`: what layers
    lose at least together, and each of them at most. `residues`: a table of remainders.

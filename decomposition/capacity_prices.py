@@ -108,11 +108,16 @@ def capacity_prices(
         for done, capacity in enumerate(capacity_bytes):
             dual = Dual(columns.within(capacity), pool)
             share = max(1 / (len(capacity_bytes) - done), 0.0 if done else _FIRST_SHARE)
-            for _ in ColumnGeneration(dual).rounds(deadline.part(share)):
-                # The dearest of the sizes, where a master's weights are not in their proportion.
-                dearest = (dual.master.weight / size).max(axis=1, initial=0.0)
-                price.append(dual.last.prices[None] * dearest)
-                worth.append(sum(priced.bound_s for priced in dual.last.layers))
+            until = deadline.part(share)
+            for _ in dual.split(until.part(DEFAULTS.split_share)):
+                pass
+            certificates = [dual.last] if dual.last.layers else []
+            certificates += [dual.last for _ in ColumnGeneration(dual).rounds(until)]
+            # The dearest of the sizes, where a master's weights are not in their proportion.
+            dearest = (dual.master.weight / size).max(axis=1, initial=0.0)
+            for certificate in certificates:
+                price.append(certificate.prices[None] * dearest)
+                worth.append(sum(priced.bound_s for priced in certificate.layers))
     useful = np.array([layer.terms.useful().sum(axis=1) for layer in layers], dtype=np.int64)
     useful = useful.reshape(len(layers), instance.servers)
     return CapacityPrices(
