@@ -109,7 +109,7 @@ def capacity_prices(
             dual = Dual(columns.within(capacity), pool)
             share = max(1 / (len(capacity_bytes) - done), 0.0 if done else _FIRST_SHARE)
             until = deadline.part(share)
-            for _ in dual.split(until.part(DEFAULTS.split_share)):
+            for _ in dual.split(until):
                 pass
             certificates = [dual.last] if dual.last.layers else []
             certificates += [dual.last for _ in ColumnGeneration(dual).rounds(until)]

@@ -96,15 +96,18 @@ class Dual:
             return
         self.is_split = True
         splitting = Splitting(layers, self.master.weight, self.master.room)
-        for bound in splitting.rounds(deadline, parameters.split_gap):
+        until = deadline.part(parameters.split_share)
+        for bound in splitting.rounds(until, parameters.split_gap):
             if bound < self.best.bound_s:
                 self.best = Certificate(bound, splitting.best.prices, ())
             yield bound
         if not splitting.shares:
             return
+        most_s = parameters.split_share * deadline.remaining_s()
+        most_s *= self.pool.processes / len(layers)
         of_layer = (self.master.weight * splitting.best.prices[:, None]).T
         tasks = {
-            number: (splitting.best.points[number], share, of_layer[number], deadline)
+            number: (splitting.best.points[number], share, of_layer[number], deadline, most_s)
             for number, share in enumerate(splitting.shares)
             if not small_enough(layers[number], parameters)
         }

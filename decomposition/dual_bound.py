@@ -45,7 +45,7 @@ def dual_bound(
     layers = split_layers(instance, coverage_terms(instance))
     with LayerPool(layers, limits, parameters) as pool:
         dual = Dual(RestrictedMaster(instance, layers), pool)
-        for bound_s in dual.split(deadline.part(parameters.split_share)):
+        for bound_s in dual.split(deadline):
             limits.watch.tell(bound_saving_s=bound_s)
             log.append(_entry(began, empty, bound_s, {"split": len(layers)}))
         if not deadline.passed():

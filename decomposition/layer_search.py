@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from ..method import Deadline
 from ..problem.instance import BoolArray, FloatArray, IntArray
 from ..problem.layers import Layer
 from ..problem.terms import Terms
@@ -44,7 +45,7 @@ class LayerSearch:
     def __init__(self, layer: Layer, parameters: Parameters) -> None:
         self.layer, self.parameters = layer, parameters
 
-    def search(self, prices: FloatArray, starts: Sequence[BoolArray]) -> Valued:
+    def search(self, prices: FloatArray, starts: Sequence[BoolArray], deadline: Deadline) -> Valued:
         """Find the best placement [N, E] in which no change of a single server helps.
 
         Parameters
@@ -53,11 +54,13 @@ class LayerSearch:
             Of one expert on each server, in seconds.
         starts : sequence of bool arrays [N, E]
             Further starts, best first.
+        deadline : Deadline
+            Of the responses of large layers.
         """
         if self.layer.experts > self.parameters.table_experts:
             nothing = np.zeros((self.layer.servers, self.layer.experts), dtype=np.bool_)
             begin = [*starts[:1], nothing]
-            found = [self._ascend(prices, start.copy()) for start in begin]
+            found = [self._ascend(prices, start.copy(), deadline) for start in begin]
         else:
             found = self._ascend_all(prices, starts)
         valued = [Valued.of(self.layer, prices, cached) for cached in found]
@@ -102,13 +105,15 @@ class LayerSearch:
         best: IntArray = value.argmax(axis=1)
         return best
 
-    def _ascend(self, prices: FloatArray, cached: BoolArray) -> BoolArray:
+    def _ascend(self, prices: FloatArray, cached: BoolArray, deadline: Deadline) -> BoolArray:
         """Ascend from one start, each response by a minimum cut."""
         terms, E = self.layer.terms, self.layer.experts
         near = np.ones((len(terms.server_sets), E + 1), dtype=np.bool_)
         for _ in range(self.parameters.response_rounds):
             before = cached.copy()
             for n in range(self.layer.servers):
+                if deadline.passed():
+                    return cached
                 own = cached[n].copy()
                 cached[n] = False
                 near[:, :-1] = terms.server_sets @ cached

@@ -32,8 +32,9 @@ class Parameters:
     bound_share : float
         Time for column generation; the enumeration needs the rest.
     split_share, split_gap : float
-        Time for prices and splits together, where a layer is too large for its tree; and the gap to
-        a fractional placement, as a share of the bound, at which they are good enough.
+        Time for prices and splits together, where a layer is too large for its tree, and then for
+        columns from there; and the gap to a fractional placement, as a share of the bound, at which
+        they are good enough.
     first_prices : tuple of float
         The first prices, as multiples of a good placement's saving for each unit of room: from one
         at which little is worth its price on down, before the master has columns to say more.

@@ -109,7 +109,7 @@ class _Rounding:
     def run(self, seed: int) -> dict[str, str]:
         """Take all steps until the gap is closed or time is over; what there is to tell."""
         until = self._deadline.part(self._parameters.bound_share)
-        for bound_s in self._dual.split(until.part(self._parameters.split_share)):
+        for bound_s in self._dual.split(until):
             self._limits.watch.tell(bound_saving_s=bound_s)
         generation = ColumnGeneration(self._dual, self._incumbent)
         for done in generation.rounds(until):

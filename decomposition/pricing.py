@@ -35,7 +35,7 @@ _ROUNDING = 1e-12
 
 
 #: Shares of experts on a server from which on they are cached there, for the first columns.
-_LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
+_LEVELS = (0.5, 0.3, 0.7, 0.1, 0.9)
 
 
 class Pricing(StrEnum):
@@ -100,7 +100,12 @@ class LayerPricing:
         return LayerSplit(self.layer)
 
     def learn(
-        self, point: LayerPoint, share: FloatArray, prices: FloatArray, deadline: Deadline
+        self,
+        point: LayerPoint,
+        share: FloatArray,
+        prices: FloatArray,
+        deadline: Deadline,
+        most_s: float,
     ) -> list[BoolArray]:
         """Take a split of the terms' weights for the relaxation from now on.
 
@@ -113,20 +118,22 @@ class LayerPricing:
         prices : float array [N]
             Of one expert on each server, in seconds, >= 0.
         deadline : Deadline
+        most_s : float
+            From the call on.
 
         Returns
         -------
         list of bool arrays [N, E]
             Placements whose experts have at least some share, as they are and improved.
         """
-        self._split = point, share
-        found = []
-        for least in _LEVELS:
-            start = self._whole(share, least)
-            found.append(start)
-            if not deadline.passed():
-                found.append(self._search.search(prices, [start]).cached)
-        return found
+        self._split, until = (point, share), deadline.within(most_s)
+        starts = [self._whole(share, least) for least in _LEVELS]
+        found = [
+            self._search.search(prices, [start], until).cached
+            for start in starts
+            if not until.passed()
+        ]
+        return starts + found
 
     def columns(
         self, prices: FloatArray, threshold: Threshold, deadline: Deadline
@@ -180,7 +187,7 @@ class LayerPricing:
         valued = [Valued.of(self.layer, prices, cached) for cached in starts]
         best = max(valued, key=attrgetter("worth_s"))
         if relaxed.bound_s - best.worth_s > max(margin, slack_s):
-            best = self._search.search(prices, [best.cached, starts[1]])
+            best = self._search.search(prices, [best.cached, starts[1]], deadline)
         if relaxed.bound_s - best.worth_s <= margin:
             return Priced(relaxed.bound_s, Pricing.EXACT, best.cached)
         if exact_until is not None and may_be_exact(self.layer, self.parameters):

@@ -33,7 +33,7 @@ def test_pricing_is_exact_and_the_search_never_beats_it(seed, random_instance):
     for experts in (12, 0):
         # By tables, then by minimum cuts.
         search = LayerSearch(layer, Parameters(table_experts=experts))
-        first, found = search.search(prices, [nothing])
+        first, found = search.search(prices, [nothing], Limits().deadline())
         assert found == layer.gain_s(first) - prices @ first.sum(axis=1)
         assert -1e-12 <= found <= best + 1e-12
         for n in range(2 if experts or (layer.most == 4).all() else 0):
