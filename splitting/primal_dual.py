@@ -128,7 +128,7 @@ class Splitting:
         self._here = Place(
             np.where(most > room, first, 0.0), tuple(layer.start() for layer in self.layers)
         )
-        self.bound_s, self.best, self.value_s = total_s, self._here, 0.0
+        self.bound_s, self.best, self.value_s = total_s * (1 + _ROUNDING), self._here, 0.0
         self.worth_s = tuple(layer.total_s for layer in self.layers)
         self._step, self.iterations = _STEP, 0
         self.shares: list[FloatArray] = []
@@ -186,7 +186,6 @@ class Splitting:
         while True:
             size = self._step
             up, down = size * weight, size / weight
-
             done = [
                 self._stepped(number, here, up, down, weight) for number in range(len(self.layers))
             ]
@@ -202,7 +201,7 @@ class Splitting:
             self.iterations += 1
             k = self.iterations + 1.0
             self._step = min((1 - k**-0.3) * longest, (1 + k**-0.6) * size, _LONGEST)
-            if size <= longest:
+            if not size > longest:
                 self._here = Place(prices, points)
                 return size
 
