@@ -5,7 +5,8 @@
 
 `growth`: layers of 8 to 512 experts, 2 to 20 servers, 10 to 1,000 users, one changed at a time; the
 time after which the bound is within 1 % of the largest fractional saving that was found, and what
-is left between both at the end. Written as a table, and drawn. `parts`: the bound after the same time without one part of the method after the other.
+is left between both at the end. Written as a table, and drawn. `parts`: the bound after the same
+time without one part of the method after the other.
 """
 
 from __future__ import annotations

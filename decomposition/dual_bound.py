@@ -40,7 +40,7 @@ def dual_bound(
     """
     began = time.perf_counter()
     deadline = limits.deadline()
-    empty = latency_empty_s(instance)
+    empty, converged = latency_empty_s(instance), False
     log = []
     layers = split_layers(instance, coverage_terms(instance))
     with LayerPool(layers, limits, parameters) as pool:
@@ -55,10 +55,11 @@ def dual_bound(
         for done in generation.rounds(deadline):
             limits.watch.tell(bound_saving_s=done.bound_s)
             log.append(_entry(began, empty, done.bound_s, done.pricing))
+        converged = generation.converged
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
     return Outcome(
         None,
-        StoppedBy.PROOF if generation.converged else stopped_by,
+        StoppedBy.PROOF if converged else stopped_by,
         meta={"pricing": dual.pricing, "log": log},
         bound_saving_s=dual.bound_s,
     )
