@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pandas as pd
 from expertcache import Instance, Limits, Scenario, generate, read_instance
@@ -107,35 +107,27 @@ def draw(table: pd.DataFrame, output: Path) -> None:
     figure.savefig(output, dpi=150)
 
 
-@contextmanager
-def without(part: str) -> Iterator[None]:
-    """Leave out one part of the method."""
-    changes: dict[str, tuple[Any, str, Any]] = {
-        "all": (primal_dual, "_LOOK", 20),
-        "restarts": (primal_dual, "_LONG", float("inf")),
-        "weights of the steps": (primal_dual, "_WEIGHT", 1.0),
-        "faster prices": (primal_dual, "_PRICE_STEP", 1.0),
-        "sets of servers": (layer_split, "MOST_HOLDERS", 0),
-    }
-    module, name, value = changes[part]
-    fallen = primal_dual._FALLEN, primal_dual._STALLED
-    before = getattr(module, name)
-    setattr(module, name, value)
-    if part == "restarts":
-        primal_dual._FALLEN = primal_dual._STALLED = -1.0
-    try:
-        yield
-    finally:
-        setattr(module, name, before)
-        primal_dual._FALLEN, primal_dual._STALLED = fallen
+#: What is set to leave out a part of the method.
+_WITHOUT: dict[str, dict[tuple[Any, str], Any]] = {
+    "nothing": {},
+    "restarts": {
+        (primal_dual, "_FALLEN"): -1.0, (primal_dual, "_STALLED"): -1.0,
+        (primal_dual, "_LONG"): float("inf"),
+    },
+    "weights of the steps": {(primal_dual, "_WEIGHT"): 1.0},
+    "faster prices": {(primal_dual, "_PRICE_STEP"): 1.0},
+    "sets of servers": {(layer_split, "MOST_HOLDERS"): 0},
+}  # fmt: skip
 
 
 def parts(files: list[str], seconds: float) -> None:
     """Print what the bound is without each part."""
     for file in files:
         instance = read_instance(file)
-        for part in ("all", "restarts", "weights of the steps", "faster prices", "sets of servers"):
-            with without(part):
+        for part, changes in _WITHOUT.items():
+            with ExitStack() as stack:
+                for (module, name), value in changes.items():
+                    stack.enter_context(patch.object(module, name, value))
                 row = run(instance, seconds)
             print(f"{instance.name:<20} without {part:<22} {row}", flush=True)
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from ..method import Deadline
 from ..problem.instance import FloatArray
 from .dual import Dual
+from .incumbent import Incumbent
 from .pricing import Pricing, may_be_exact
 
 #: Prices that differ by less, as a share of the largest, are the same.
 _SAME_PRICES = 1e-9
-
 
 #: Share of the gap that exact pricing must be able to close, after a split.
 _WORTHWHILE = 0.2
@@ -47,12 +47,6 @@ class Round(NamedTuple):
     pricing: dict[str, int]
 
 
-class HasSaving(Protocol):
-    """Anything with a saving in seconds."""
-
-    saving_s: float
-
-
 class ColumnGeneration:
     """Looks for the prices with the smallest bound.
 
@@ -65,7 +59,7 @@ class ColumnGeneration:
     ----------
     dual : Dual
         With its master and its layers.
-    incumbent : HasSaving, optional
+    incumbent : Incumbent, optional
         The best placement so far: where the master is far closer to the bound, exact pricing
         is left out.
 
@@ -75,7 +69,7 @@ class ColumnGeneration:
         Whether more rounds would not make the bound better.
     """
 
-    def __init__(self, dual: Dual, incumbent: HasSaving | None = None) -> None:
+    def __init__(self, dual: Dual, incumbent: Incumbent | None = None) -> None:
         self._incumbent = incumbent
         self.dual, self.master, self.parameters = dual, dual.master, dual.pool.parameters
         self.converged = not dual.pool.layers
@@ -155,7 +149,7 @@ class ColumnGeneration:
     def _begin_exact(self) -> bool:
         """Drop the relaxations' columns; whether exact pricing can change anything."""
         self.phase = Phase.EXACT
-        if self.dual.is_split and self._incumbent is not None:
+        if self.dual.pool.large and self._incumbent is not None:
             # All that it can take off the bound is its distance from the master.
             left_s = self.dual.bound_s - self._incumbent.saving_s
             if self._gap_s < _WORTHWHILE * left_s:

@@ -11,7 +11,6 @@ import numpy as np
 from ..method import Deadline
 from ..problem.instance import FloatArray
 from ..splitting.primal_dual import Splitting
-from .layer_tree import small_enough
 from .master import RestrictedMaster
 from .pool import LayerPool
 from .pricing import LayerPricing, Priced, Pricing
@@ -62,8 +61,6 @@ class Dual:
         self._priced: dict[int, Priced] = {}
         #: The last one and the best so far; the first ones say nothing.
         self.last = self.best = Certificate(np.inf, self._prices, ())
-        #: Whether the bound comes from splits of the terms' weights.
-        self.is_split = False
         self._total_s = sum(float(layer.terms.weight_s.sum()) for layer in pool.layers)
 
     @property
@@ -92,9 +89,8 @@ class Dual:
             The bound so far.
         """
         layers, parameters = self.pool.layers, self.pool.parameters
-        if all(small_enough(layer, parameters) for layer in layers):
+        if not self.pool.large:
             return
-        self.is_split = True
         splitting = Splitting(layers, self.master.weight, self.master.room)
         until = deadline.part(parameters.split_share)
         for bound in splitting.rounds(until, parameters.split_gap):
@@ -107,9 +103,14 @@ class Dual:
         most_s *= self.pool.processes / len(layers)
         of_layer = (self.master.weight * splitting.best.prices[:, None]).T
         tasks = {
-            number: (splitting.best.points[number], share, of_layer[number], deadline, most_s)
-            for number, share in enumerate(splitting.shares)
-            if not small_enough(layers[number], parameters)
+            number: (
+                splitting.layers[number].bound(splitting.best.points[number]),
+                splitting.shares[number],
+                of_layer[number],
+                deadline,
+                most_s,
+            )
+            for number in self.pool.large
         }
         found = self.pool.run(LayerPricing.learn, tasks)
         for number, columns in zip(tasks, found, strict=True):

@@ -10,7 +10,7 @@ from ..method import Deadline
 from ..problem.instance import BoolArray
 from .dual import Dual
 from .join import best_columns
-from .layer_tree import Columns, Threshold, small_enough
+from .layer_tree import Columns, Threshold
 from .loss_tables import loss_limits
 from .multiple_choice import MultipleChoice
 from .pricing import LayerPricing, Pricing
@@ -57,7 +57,7 @@ class Enumeration:
             return "no round was certified"
         if any(priced.pricing is Pricing.STOPPED for priced in self._priced):
             return "a layer's bound was stopped by a limit"
-        if not all(small_enough(layer, self._parameters) for layer in self._pool.layers):
+        if self._pool.large:
             return "a layer is too large"
         if (self._weight != np.floor(self._weight)).any():
             return "the weights in the capacities are not whole numbers"

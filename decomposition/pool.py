@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 from ..linear.quiet import discard_stdout
 from ..method import Limits
 from ..problem.layers import Layer
+from .layer_tree import small_enough
 from .parameters import Parameters
 from .pricing import LayerPricing
 
@@ -48,6 +49,8 @@ class LayerPool:
 
     def __init__(self, layers: Sequence[Layer], limits: Limits, parameters: Parameters) -> None:
         self.layers, self.parameters, self._watch = layers, parameters, limits.watch
+        #: Numbers of the layers that are too large for their trees.
+        self.large = [n for n, layer in enumerate(layers) if not small_enough(layer, parameters)]
         self.processes = min(limits.threads, max(1, len(layers)))
         self._held: dict[int, LayerPricing] = {}
         self._workers: list[ProcessPoolExecutor] = []

@@ -108,6 +108,7 @@ class _Rounding:
 
     def run(self, seed: int) -> dict[str, str]:
         """Take all steps until the gap is closed or time is over; what there is to tell."""
+        large = bool(self._dual.pool.large)
         until = self._deadline.part(self._parameters.bound_share)
         for bound_s in self._dual.split(until):
             self._limits.watch.tell(bound_saving_s=bound_s)
@@ -115,11 +116,11 @@ class _Rounding:
         for done in generation.rounds(until):
             self._limits.watch.tell(bound_saving_s=done.bound_s)
             # The master says little before its prices agree with those of the split.
-            if not self._dual.is_split:
+            if not large:
                 self._round_up()
             if self._incumbent.closed():
                 break
-        if self._dual.is_split and not self._over():
+        if large and not self._over():
             self._round_up()
         if not self._dual.pool.layers or self._over():
             return {}
@@ -128,7 +129,7 @@ class _Rounding:
             if not self._over():
                 self._dive(least)
                 self._round_up()
-        if self._dual.is_split and not self._over():
+        if large and not self._over():
             self._search(seed)
         return told
 
@@ -145,12 +146,13 @@ class _Rounding:
 
     def _round_up(self) -> None:
         """Put known columns together and ascend from there."""
-        share, nodes = self._parameters.step_share, self._parameters.master_nodes
-        limits = self._deadline.part(share).limits(nodes=nodes)
+        parameters = self._parameters
+        limits = self._deadline.part(parameters.step_share).limits(nodes=parameters.master_nodes)
         placement = self._dual.master.rounded(limits, self._incumbent.best)
         if not np.array_equal(placement, self._incumbent.best):
-            # After a split this comes once and not in every round; large layers take long.
-            share = self._parameters.ascent_share if self._dual.is_split else share
+            # Large layers take long, and this does not come after every round there.
+            large = self._dual.pool.large
+            share = parameters.ascent_share if large else parameters.step_share
             self._incumbent.ascend(placement, self._deadline.part(share))
 
     def _enumerate(self) -> dict[str, str]:
@@ -226,5 +228,5 @@ def guarantee(structure: Structure, solution: Solution) -> Guarantee:
 
 METHOD = Method(
     "decomposition", "columns of the layer decomposition, with its bound (any K)", price_and_round,
-    guarantee=guarantee, bound=dual_bound,
+    uses_seed=True, guarantee=guarantee, bound=dual_bound,
 )  # fmt: skip

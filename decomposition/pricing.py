@@ -15,7 +15,7 @@ from ..method import Deadline
 from ..problem.instance import BoolArray, FloatArray
 from ..problem.layers import Layer
 from ..problem.solution import StoppedBy
-from ..splitting.layer_split import LayerPoint, LayerSplit
+from ..splitting.layer_split import LayerBound
 from .layer_search import LayerSearch, Valued
 from .layer_tree import Columns, Threshold, enumerate_columns, small_enough
 from .parameters import Parameters
@@ -89,19 +89,15 @@ class LayerPricing:
         self.layer, self.parameters = layer, parameters
         self._search = LayerSearch(layer, parameters)
         self._relaxed: tuple[FloatArray, float, Relaxed] | None = None
-        self._split: tuple[LayerPoint, FloatArray] | None = None
+        self._split: tuple[LayerBound, FloatArray] | None = None
 
     @cached_property
     def _relaxation(self) -> LayerRelaxation:
         return LayerRelaxation(self.layer)
 
-    @cached_property
-    def _splitting(self) -> LayerSplit:
-        return LayerSplit(self.layer)
-
     def learn(
         self,
-        point: LayerPoint,
+        split: LayerBound,
         share: FloatArray,
         prices: FloatArray,
         deadline: Deadline,
@@ -111,8 +107,7 @@ class LayerPricing:
 
         Parameters
         ----------
-        point : LayerPoint
-            With the split.
+        split : LayerBound
         share : float array [N, E]
             A fractional placement that goes with it.
         prices : float array [N]
@@ -126,7 +121,7 @@ class LayerPricing:
         list of bool arrays [N, E]
             Placements whose experts have at least some share, as they are and improved.
         """
-        self._split, until = (point, share), deadline.within(most_s)
+        self._split, until = (split, share), deadline.within(most_s)
         starts = [self._whole(share, least) for least in _LEVELS]
         found = [
             self._search.search(prices, [start], until).cached
@@ -203,9 +198,9 @@ class LayerPricing:
     def _relax(self, prices: FloatArray, slack_s: float, deadline: Deadline) -> Relaxed:
         """Solve the relaxation, unless that is what was done last, or take the split."""
         if self._split is not None:
-            point, share = self._split
-            bound = self._splitting.worth_s(point, prices)
-            return Relaxed(bound, 0.0, share, Duals(point.value_s, point.limit_s), True)
+            split, share = self._split
+            duals = Duals(split.value_s, split.limit_s)
+            return Relaxed(split.worth_s(prices), 0.0, share, duals, True)
         if self._relaxed is not None:
             last, slack, known = self._relaxed
             if known.solved and slack <= slack_s and np.array_equal(prices, last):

@@ -106,9 +106,9 @@ class Holders:
 
     reached = near
 
-    def squared(self, change: FloatArray, weight: float) -> float:
-        """The squared length of a change, where those of multipliers have this weight."""
-        return float(np.square(change).sum(axis=0) @ self._unit_s) / weight
+    def squared(self, change: FloatArray) -> tuple[float, float]:
+        """The squared lengths of a change of the shares, and of their multipliers."""
+        return float(np.square(change).sum(axis=0) @ self._unit_s), 0.0
 
     def coupling(self, change: FloatArray) -> float:
         """What a change of the shares and of their multipliers have in common: nothing here."""

@@ -50,6 +50,51 @@ class LayerPoint:
     value_s: FloatArray
 
 
+@dataclass(frozen=True, eq=False)
+class LayerBound:
+    """A bound on what a layer is worth at any prices.
+
+    A term pays at most what is near of each of its experts, so at most the sum of the parts of its
+    weight on those that are near. Then each expert is a problem of its own.
+
+    Attributes
+    ----------
+    layer : Layer
+    side : Holders or SingleServers
+    held : float array
+        Who holds the experts: any are valid.
+    limit_s : float array [N]
+        Prices of the number of experts on each server, >= 0: any are valid.
+    value_s : float array [G, E]
+        What all terms of a server set give for having an expert near; all of their weight.
+    additions : int
+        Numbers that each of these is the sum of, at most.
+    """
+
+    layer: Layer
+    side: Holders | SingleServers
+    held: FloatArray
+    limit_s: FloatArray
+    value_s: FloatArray
+    additions: int
+
+    def worth_s(self, prices: FloatArray) -> float:
+        """Bound gain minus price of every placement of the layer, fractional or not.
+
+        Parameters
+        ----------
+        prices : float array [N]
+            Of one expert on each server, in seconds, >= 0.
+        """
+        cost_s, limits = prices + self.limit_s, float(self.limit_s @ self.layer.most)
+        worth = self.side.worth_s(self.held, self.value_s, cost_s) + limits
+        # Added up: terms, server sets, servers, experts; nothing is negative but the prices.
+        (G, E), N = self.value_s.shape, self.layer.servers
+        most = gamma(self.additions + 4 * G + 2 * N + E + 16)
+        total_s = float(self.layer.terms.weight_s.sum())
+        return float(worth + most * (3 * total_s + float(cost_s.sum()) * E + limits))
+
+
 class LayerSplit:
     """A layer's part of the saddle function of `primal_dual`.
 
@@ -65,7 +110,7 @@ class LayerSplit:
         members = terms.expert_sets[terms.expert_set].T
         # One place more, for terms of fewer experts.
         place = np.where(members < E, terms.server_set * E + members, G * E)
-        self._place = np.ascontiguousarray(place)
+        self._place, self._there = np.ascontiguousarray(place), members < E
         self._weight_s = terms.weight_s
         count = self._place.size
         weight = np.broadcast_to(terms.weight_s, place.shape).ravel()
@@ -85,8 +130,7 @@ class LayerSplit:
 
     def start(self) -> LayerPoint:
         """Nothing is cached, and weights are split in equal parts."""
-        there = (self._place < self._gather.shape[0] - 1).astype(np.float64)
-        split = there / there.sum(axis=0)
+        split = self._there / self._there.sum(axis=0)
         return self.point(self.side.start(), split, np.zeros(self.layer.servers))
 
     def point(self, held: FloatArray, split: FloatArray, limit_s: FloatArray) -> LayerPoint:
@@ -122,12 +166,13 @@ class LayerSplit:
         return LayerPoint(held, split, limit_s, near, used, self._value_s(split))
 
     def squared(
-        self, old: LayerPoint, new: LayerPoint, limit_unit: FloatArray, weight: float
-    ) -> float:
-        """The squared length of a step, where changes of split and limits have this weight."""
-        split = float(np.square(new.split - old.split).sum(axis=0) @ self._weight_s)
-        limit = float((np.square(new.limit_s - old.limit_s) / limit_unit).sum())
-        return self.side.squared(new.held - old.held, weight) + (split + limit) * weight
+        self, old: LayerPoint, new: LayerPoint, limit_unit: FloatArray
+    ) -> tuple[float, float]:
+        """The squared lengths of a step up, in who holds what, and down, in all else."""
+        up, down = self.side.squared(new.held - old.held)
+        down += float(np.square(new.split - old.split).sum(axis=0) @ self._weight_s)
+        down += float((np.square(new.limit_s - old.limit_s) / limit_unit).sum())
+        return up, down
 
     def coupling(self, old: LayerPoint, new: LayerPoint) -> float:
         """What the changes of both kinds of coordinates have in common, but for the prices."""
@@ -142,30 +187,13 @@ class LayerSplit:
         fits = float((most / np.maximum(point.used, most)).min())
         return float(near[self._place].min(axis=0) @ self._weight_s) * fits
 
-    def worth_s(self, point: LayerPoint, prices: FloatArray) -> float:
-        """Bound gain minus price of every placement of the layer, fractional or not.
-
-        A term pays at most what is near of each of its experts, so at most the sum of the parts of
-        its weight on those that are near. Then each expert is a problem of its own.
-
-        Parameters
-        ----------
-        point : LayerPoint
-            Of whose split and limits; any are valid.
-        prices : float array [N]
-            Of one expert on each server, in seconds, >= 0.
-        """
-        split = point.split / point.split.sum(axis=0)
+    def bound(self, point: LayerPoint) -> LayerBound:
+        """Make a bound of a point's split and limits, whatever they are."""
+        split = np.where(self._there, point.split, 0.0)
+        split /= split.sum(axis=0)
+        additions = self._place.size + len(self._place)
         value_s = self._value_s(split)
-        cost_s = prices + point.limit_s
-        worth = self.side.worth_s(point.held, value_s, cost_s)
-        worth += float(point.limit_s @ self.layer.most)
-        # Numbers added up: a place's terms, server sets, servers, experts; none is negative but
-        # the prices.
-        (G, E), N = self._near_shape, self.layer.servers
-        most = gamma(self._place.size + len(self._place) + 4 * G + 2 * N + E + 16)
-        size = 3 * self.total_s + float(cost_s.sum()) * E + float(point.limit_s @ self.layer.most)
-        return worth + most * size
+        return LayerBound(self.layer, self.side, point.held, point.limit_s, value_s, additions)
 
     def _value_s(self, split: FloatArray) -> FloatArray:
         value = np.asarray(self._gather @ split.ravel())

@@ -186,32 +186,39 @@ class Splitting:
         while True:
             size = self._step
             up, down = size * weight, size / weight
-            done = [
-                self._stepped(number, here, up, down, weight) for number in range(len(self.layers))
-            ]
-            points = tuple(new for new, _, _ in done)
+            done = [self._stepped(number, here, up, down) for number in range(len(self.layers))]
+            points = tuple(new for new, _ in done)
             now = self._used(points)
             spare = self._room - (2 * now - used)
             prices = np.maximum(here.prices - down * self._unit * spare, 0.0)
-            change = prices - here.prices
-            squared = sum(part for _, part, _ in done)
-            squared += weight * float((np.square(change) / self._unit).sum())
-            coupling = sum(part for _, _, part in done) - float(change @ (now - used))
+            there = Place(prices, points)
+            above, below = self._squared(here, there)
+            squared = above / weight + below * weight
+            coupling = sum(part for _, part in done) - float((prices - here.prices) @ (now - used))
             longest = squared / (2 * abs(coupling)) if coupling else np.inf
             self.iterations += 1
             k = self.iterations + 1.0
             self._step = min((1 - k**-0.3) * longest, (1 + k**-0.6) * size, _LONGEST)
             if not size > longest:
-                self._here = Place(prices, points)
+                self._here = there
                 return size
 
     def _stepped(
-        self, number: int, here: Place, up: float, down: float, weight: float
-    ) -> tuple[LayerPoint, float, float]:
-        """A layer's step; its squared length, and what its two parts have in common."""
+        self, number: int, here: Place, up: float, down: float
+    ) -> tuple[LayerPoint, float]:
+        """A layer's step, and what its two parts have in common."""
         layer, point, unit = self.layers[number], here.points[number], self._limit_unit[:, number]
         new = layer.step(point, self._weight[:, number] * here.prices, unit, up, down)
-        return new, layer.squared(point, new, unit, weight), layer.coupling(point, new)
+        return new, layer.coupling(point, new)
+
+    def _squared(self, old: Place, new: Place) -> tuple[float, float]:
+        """The squared lengths of the way up, in who holds what, and down, in all else."""
+        parts = [
+            layer.squared(old.points[number], new.points[number], self._limit_unit[:, number])
+            for number, layer in enumerate(self.layers)
+        ]
+        prices = float((np.square(new.prices - old.prices) / self._unit).sum())
+        return sum(up for up, _ in parts), sum(down for _, down in parts) + prices
 
     def _look(self, place: Place) -> float:
         """Keep the place if its bound is the best; its gap."""
@@ -219,7 +226,7 @@ class Splitting:
         def both(number: int) -> tuple[float, float]:
             layer, point = self.layers[number], place.points[number]
             prices = self._weight[:, number] * place.prices
-            return layer.worth_s(point, prices), layer.gain_s(point)
+            return layer.bound(point).worth_s(prices), layer.gain_s(point)
 
         worth, gain = np.array([both(number) for number in range(len(self.layers))]).T
         bound = float(place.prices @ self._room + worth.sum()) * (1 + _ROUNDING)
@@ -239,15 +246,7 @@ class Splitting:
 
     def _weighted(self, weight: float, old: Place, new: Place) -> float:
         """The weight with which both kinds of steps went as far since the last start."""
-        up = down = 0.0
-        for number, layer in enumerate(self.layers):
-            points = old.points[number], new.points[number]
-            unit = self._limit_unit[:, number]
-            # Two weights tell the two parts of the length apart.
-            one, two = (layer.squared(*points, unit, w) for w in (1.0, 2.0))
-            down += (two - one / 2) / 1.5
-            up += (2 * one - two) / 1.5
-        down += float((np.square(new.prices - old.prices) / self._unit).sum())
+        up, down = self._squared(old, new)
         if min(up, down) <= 0:
             return weight
         wanted = np.sqrt(weight * np.sqrt(up / down))

@@ -41,18 +41,7 @@ class SingleServers:
     def step(
         self, state: FloatArray, value_s: FloatArray, cost_s: FloatArray, up: float, down: float
     ) -> FloatArray:
-        """Move the shares towards what is worth more, and then their multipliers.
-
-        Parameters
-        ----------
-        state : float array
-        value_s : float array [G, E]
-            Of having an expert near a server set.
-        cost_s : float array [N]
-            Of holding an expert.
-        up, down : float
-            Steps of what is maximised, and of its multipliers.
-        """
+        """Move the shares towards what is worth more, then their multipliers (`Holders.step`)."""
         following = np.empty_like(state)
         m = state[self._m]
         slope = np.concatenate([self._sets.T @ m - cost_s[:, None], value_s - m])
@@ -75,12 +64,11 @@ class SingleServers:
         """How much of each expert the shares bring near each server set; [G, E]."""
         return np.minimum(self._sets @ state[self._x], 1.0)
 
-    def squared(self, change: FloatArray, weight: float) -> float:
-        """The squared length of a change, where those of multipliers have this weight."""
+    def squared(self, change: FloatArray) -> tuple[float, float]:
+        """The squared lengths of a change of the shares, and of their multipliers."""
         square = np.square(change)
         shares = float((square[: self._y.stop] * self._unit_s).sum())
-        multipliers = float((square[self._m] / self._unit_s[self._y]).sum())
-        return shares / weight + multipliers * weight
+        return shares, float((square[self._m] / self._unit_s[self._y]).sum())
 
     def coupling(self, change: FloatArray) -> float:
         """What a change of the shares and of their multipliers have in common."""
