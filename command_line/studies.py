@@ -64,9 +64,9 @@ def replay(
     instance: str,
     solutions: list[str],
     policies: str | None,
-    static_share: float,
-    window: int,
-    seed: int,
+    static_share: float | None,
+    window: int | None,
+    seed: int | None,
     trace: str,
     sequences: str | None,
     part: str,
@@ -81,6 +81,11 @@ def replay(
     reactive = [find_policy(name) for name in split(policies or "")]
     if not solutions and not reactive:
         raise InputError("replay: at least one solution or one of --policies")
+    settings = {"static_share": static_share, "window": window, "seed": seed}
+    given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
+    if given and not reactive:
+        option = next(iter(given)).replace("_", "-")
+        raise InputError(f"replay: --{option} is for --policies, and there are none")
     loaded = read_instance(instance)
     if users is not None:
         check_writable(users, USERS_FILE)
@@ -92,9 +97,7 @@ def replay(
         part_of(loaded, whole, part),
         reactive,
         part_of(loaded, whole, "train") if part == "test" else None,
-        seed=seed,
-        window=window,
-        static_share=static_share,
+        **given,
     )
     if users is not None:
         write_bytes(users, each.to_csv(index=False).encode(), USERS_FILE)
