@@ -12,6 +12,9 @@ from ..problem.demand import Demand, merged_demand
 from ..problem.evaluate import latency_table_s
 from ..problem.instance import BoolArray, FloatArray, Instance, IntArray
 
+#: Gains below this share of all that an expert can save are rounding errors.
+NEGLIGIBLE = 1e-14
+
 
 @dataclass(frozen=True, eq=False)
 class Clients:
@@ -103,6 +106,14 @@ class Clients:
     def saving_s(self, cached: BoolArray) -> float:
         """Saving of a placement [N, I]."""
         return float(self._served_s(cached).sum())
+
+    def lean(self, cached: BoolArray) -> BoolArray:
+        """A placement [N, I] without copies that save nothing beside the others."""
+        lean = cached.copy()
+        least = NEGLIGIBLE * sums(self.item, self.most_s, self.items)
+        for n in range(len(lean)):
+            lean[n] &= self.gains_s(lean, n) > least
+        return lean
 
     def gains_s(self, cached: BoolArray, server: int) -> FloatArray:
         """What each expert on a server adds to what the other servers cache; [I]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,9 @@ from ..method import Limits
 from ..problem.instance import BoolArray, FloatArray, Instance, IntArray
 from ..problem.solution import StoppedBy
 from ..problem.terms import Terms
+from .clients import Clients
 from .knapsacks import Packed
-from .server_sets import ServerSets
+from .server_sets import Losses, members
 
 #: Room for rounding in losses, as a share of the bound.
 _ROUNDING = 1e-9
@@ -48,6 +50,8 @@ class Candidates(NamedTuple):
     ----------
     item, number : int array
         An expert and one of its sets.
+    saving_s : float array
+        By this set.
     loss_s : float
         A placement with another set saves less than the bound by more than this, or it is no better
         than the known one.
@@ -55,40 +59,42 @@ class Candidates(NamedTuple):
 
     item: IntArray
     number: IntArray
+    saving_s: FloatArray
     loss_s: float
 
 
-def candidates(sets: ServerSets, cost: FloatArray, gap_s: float, most: int) -> Candidates:
-    """Sets that lose no more than the gap at some costs [N, I], the best ones if they are many.
+def candidates(losses: Losses, gap_s: float, most: int = sys.maxsize) -> Candidates:
+    """Sets that lose no more than the gap, the best ones if they are many.
 
-    The bound of `PairPrices` less the saving of a placement is the sum of what each expert's set
-    loses against the best one and each server's cache against its best one: no loss is below 0.
+    The bound of `PairPrices` or `BytePrices` less the saving of a placement is the sum of what each
+    expert's set loses against the best one and each server's cache against its best one: no loss is
+    below 0.
     """
-    net = sets.net_s(cost)
-    top = net.max(axis=1, keepdims=True)
-    loss = np.where(sets.lean, top - net, np.inf)
-    allowed = gap_s + _ROUNDING * float(np.abs(top).sum())
+    loss = losses.loss_s
+    allowed = gap_s + _ROUNDING * losses.scale_s
     beyond = np.inf
+    if losses.others_s <= allowed:
+        beyond = allowed = losses.others_s
     if (loss <= allowed).sum() > most:
         beyond = allowed = float(np.partition(loss, most, axis=None)[most])
-    item, number = np.nonzero(loss <= allowed)
-    return Candidates(item, number, beyond)
+    item, rank = np.nonzero(loss <= allowed)
+    return Candidates(item, losses.number[item, rank], losses.saving_s[item, rank], beyond)
 
 
 def close_sets(
     instance: Instance,
-    sets: ServerSets,
+    clients: Clients,
     chosen: Candidates,
     known: BoolArray,
     limits: Limits,
     seed: int,
 ) -> Closed:
-    """Choose one candidate for each expert, within the capacities."""
+    """Choose one candidate for each expert that has any, within the capacities."""
     item, number = chosen.item, chosen.number
     columns, items = len(item), instance.items
     index = np.arange(columns)
     one = sp.csr_array((np.ones(columns), (item, index)), shape=(items, columns))
-    holds = sets.holds[number]
+    holds = members(number, instance.servers)
     rows, rooms, exact = [], [], True
     for n, capacity in enumerate(instance.capacity_bytes.tolist()):
         weight, room, same = capacity_weights(instance.item_bytes, int(capacity))
@@ -96,24 +102,25 @@ def close_sets(
         rooms.append(room)
         exact = exact and same
     linear = LinearModel(
-        cost=-sets.saving_s[item, number],
+        cost=-chosen.saving_s,
         offset=0.0,
         matrix=sp.vstack([one, sp.csr_array(np.array(rows).reshape(-1, columns))], format="csc"),
-        row_lower=np.concatenate([np.ones(items), np.full(len(rooms), -np.inf)]),
+        row_lower=np.concatenate([one.sum(axis=1) > 0, np.full(len(rooms), -np.inf)]),
         row_upper=np.concatenate([np.ones(items), rooms]),
         lower=np.zeros(columns),
         upper=np.ones(columns),
         integer=np.ones(columns, dtype=np.bool_),
         exact=exact,
     )
-    start = dict(enumerate((number == sets.numbers(known)[item]).astype(np.float64).tolist()))
+    held = (1 << np.arange(instance.servers)) @ clients.lean(known)
+    start = dict(enumerate((number == held[item]).astype(np.float64).tolist()))
     result = run_highs(linear, limits=limits, seed=seed, start=start, options=_OPTIONS)
     cached = None
     if result.values is not None:
         taken = np.flatnonzero(result.values > 0.5)
         best = np.zeros(items, dtype=np.int64)
         best[item[taken]] = number[taken]
-        cached = sets.cached(best)
+        cached = members(best, instance.servers).T > 0.5
     return Closed(cached, _bound(result), result)
 
 

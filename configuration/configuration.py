@@ -45,7 +45,7 @@ def configuration(
     search = Search(instance, coverage_terms(instance), deadline)
     for placement in [start] if start is not None else _starts(instance, deadline):
         search.take(placement.cached(instance))
-    search.descend()
+    search.descend(threads=limits.threads)
     converged = search.proved or not deadline.passed()
     return Outcome(
         Placement.of(instance, search.cached),

@@ -112,18 +112,37 @@ class PairPrices:
         return Value(bound, packed.chosen - wanted, packed.chosen)
 
 
+class ExpertSets(Protocol):
+    """Sets of servers that each expert may be cached on."""
+
+    def best(self, prices: FloatArray, sizes: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """What the best set of each expert saves at most, and its members.
+
+        Parameters
+        ----------
+        prices : float array [N]
+            Of a byte on each server, to be taken off.
+        sizes : float array [I]
+            Bytes of each expert.
+
+        Returns
+        -------
+        float array [I], float array [I, N]
+            Convex in the prices, the members times the size a subgradient less than 0.
+        """
+
+
 class BytePrices:
     """A price ``p[n] >= 0`` on each server's bytes: ``c[n, i] = p[n] bytes[i]``.
 
     The knapsacks are continuous. Few prices, so the least value is soon found; it is the start of
-    `PairPrices`.
+    `PairPrices`, and near its least value where servers hold many experts.
     """
 
-    def __init__(self, instance: Instance, clients: Clients, sets: ServerSets) -> None:
+    def __init__(self, instance: Instance, clients: Clients, sets: ExpertSets) -> None:
         self._size = instance.item_bytes.astype(np.float64)
         self._room = instance.capacity_bytes.astype(np.float64)
         self._sets = sets
-        self._rows = np.arange(clients.items)
         self.upper = np.full(len(clients.value_s), np.inf)
         # Servers with the least room have the highest prices.
         self.scale = 1.0 / np.maximum(self._room, 1.0) ** 2
@@ -131,12 +150,10 @@ class BytePrices:
 
     def __call__(self, prices: FloatArray) -> Value:
         """Bound, subgradient and answers."""
-        net = self._sets.saving_s - self._size[:, None] * (self._sets.holds @ prices)
-        best = net.argmax(axis=1)
-        holds = self._sets.holds[best]
+        best, holds = self._sets.best(prices, self._size)
         used = self._size @ holds
         worth, cost = float(prices @ self._room), float(prices @ used)
-        bound = worth + float(net[self._rows, best].sum()) + self._margin(worth + cost)
+        bound = worth + float(best.sum()) + self._margin(worth + cost)
         return Value(bound, self._room - used, holds.T > 0.5)
 
 

@@ -77,7 +77,7 @@ def prove(
     stopped_by, converged = StoppedBy.FINISHED, False
     while not (search.proved or _near(search, empty_s, limits.gap) or deadline.passed()):
         if not converged:
-            converged = search.descend(rounds)
+            converged = search.descend(rounds, limits.threads)
         most = limits.nodes
         if not converged:
             most = nodes if most is None else min(nodes, most)
@@ -91,8 +91,9 @@ def prove(
                 # A better placement left few.
                 whole = True
                 stopped_by = search.close(part, seed, nearly)
-            too_many = search.open_sets() > most_sets and not deadline.passed()
-            if too_many and not search.proved and (converged or len(terms) <= _SOME_TERMS):
+            too_many = search.open_sets() > most_sets or (whole and search.others_open())
+            wait = search.proved or deadline.passed()
+            if too_many and not wait and (converged or len(terms) <= _SOME_TERMS):
                 stopped_by = search.close_pairs(part, seed)
             last = whole or sets == most_sets or stopped_by is not StoppedBy.PROOF
             if converged and last:

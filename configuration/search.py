@@ -15,15 +15,23 @@ from .clients import Clients
 from .closing import Closed, candidates, close_pairs, close_sets, fixed
 from .descent import Descent, descend
 from .duals import BytePrices, ClientPrices, Dual, PairPrices
+from .kept_sets import KeptSets
 from .knapsacks import Knapsacks
 from .rounding import climbed, rounded
-from .server_sets import ServerSets
+from .server_sets import Losses, ServerSets
 
 #: A descent ends where bound and placement are this near, as a share of the bound.
 _TOLERANCE = PROOF_TOLERANCE / 2
 
 #: Shortest steps on the prices of bytes, of which there are few.
 _SHORT = 0.05
+
+#: Sets are kept anew while that lowers the bound by more than this share.
+_WORTH_KEEPING = 1e-4
+
+#: Gap, as a share of the bound, above which prices of clients are tried after prices of bytes: the
+#: continuous knapsacks may be what is wrong.
+_LARGE_GAP = 2e-3
 
 #: A price of 0 moves in units of this share of the mean price.
 _LEAST_SCALE = 1e-3
@@ -64,6 +72,9 @@ class Search:
         self._clients = Clients.of(instance)
         self._knapsacks = Knapsacks(instance)
         self._sets = ServerSets(self._clients) if ServerSets.fit(self._clients) else None
+        self._kept: KeptSets | None = None
+        self._kept_bound_s = np.inf
+        self._sizes: FloatArray = instance.item_bytes.astype(np.float64)
         self._cost: FloatArray = np.zeros(self._clients.shape)
         self._cost_bound_s = np.inf
         self._step = 0.0
@@ -92,18 +103,20 @@ class Search:
                 self.take(rounded(self._clients, self._knapsacks, fractions, order))
         return self.saving_s
 
-    def descend(self, rounds: float = np.inf) -> bool:
+    def descend(self, rounds: float = np.inf, threads: int = 1) -> bool:
         """Lower the bound, and round on the way; whether more rounds would bring nothing.
 
         Parameters
         ----------
         rounds : float
             At most; where the table of server sets does not fit, rounds are not counted.
+        threads : int
+            That look at tables which do not fit together.
         """
         if self._sets is None:
-            dual = ClientPrices(self._clients, self._knapsacks)
-            found = self._lower(dual, _FIRST_PRICE * dual.upper, found=self.round)
-            self._cost = dual.costs(found.prices)
+            self._keep_sets(threads)
+            if self.bound_s - self.saving_s > _LARGE_GAP * self.bound_s:
+                self._price_clients()
             return True
         if self._step == 0:
             self._price_bytes(self._sets)
@@ -121,7 +134,34 @@ class Search:
         first = 0.5 * self._knapsacks.best(alone).price
         dual = BytePrices(self._instance, self._clients, sets)
         found = self._lower(dual, first, patience=4, shortest=_SHORT)
-        self._cost = found.prices[:, None] * self._instance.item_bytes.astype(np.float64)
+        self._cost = found.prices[:, None] * self._sizes
+
+    def _price_clients(self) -> None:
+        """Prices of serving clients, for any number of servers."""
+        dual = ClientPrices(self._clients, self._knapsacks)
+        found = self._lower(dual, _FIRST_PRICE * dual.upper, found=self.round)
+        self._cost = dual.costs(found.prices)
+
+    def _keep_sets(self, threads: int) -> None:
+        """Prices of the servers' bytes, by the best server sets, where all can be looked at."""
+        clients, deadline = self._clients, self._deadline
+        if not KeptSets.fit(clients) or KeptSets.seconds(clients, threads) > deadline.remaining_s():
+            return
+        # What the placement in hand would pay for one byte more.
+        gains = [clients.gains_s(self.cached, n) for n in range(self._instance.servers)]
+        prices = self._knapsacks.best(np.array(gains).reshape(clients.shape)).price
+        while True:
+            kept = KeptSets(clients, self._sizes, prices, deadline, threads)
+            if not kept.complete:
+                return
+            dual = BytePrices(self._instance, clients, kept)
+            bound = dual(prices).bound_s
+            if bound < self._kept_bound_s:
+                self._kept, self._kept_bound_s = kept, bound
+            found = self._lower(dual, prices, patience=4, shortest=_SHORT)
+            if bound - found.bound_s <= _WORTH_KEEPING * bound or self.proved or deadline.passed():
+                return
+            prices = found.prices
 
     def _lower(self, dual: Dual, prices: FloatArray, **settings: Any) -> Descent:
         found = descend(
@@ -135,11 +175,14 @@ class Search:
         return found
 
     def open_sets(self) -> int:
-        """Sets of servers, over all experts, that the prices leave open; 0 without the table."""
-        if self._sets is None:
-            return 0
-        gap = self._cost_bound_s - self.saving_s
-        return len(candidates(self._sets, self._cost, gap, self._sets.saving_s.size).item)
+        """Sets of servers, over all experts, that the prices leave open, of those at hand."""
+        losses, bound = self._losses()
+        return 0 if losses is None else len(candidates(losses, bound - self.saving_s).item)
+
+    def others_open(self) -> bool:
+        """Whether a set that is not at hand may be in a better placement."""
+        losses, bound = self._losses()
+        return losses is not None and losses.others_s <= bound - self.saving_s
 
     def close(self, limits: Limits, seed: int, most: int) -> StoppedBy:
         """Let HiGHS choose among what the prices leave open; why it stopped.
@@ -151,14 +194,20 @@ class Search:
         most : int
             Sets of servers, over all experts, to choose from: the best ones if there are more.
         """
-        if self._sets is None:
+        losses, bound = self._losses()
+        if losses is None:
             return self.close_pairs(limits, seed)
-        gap = self._cost_bound_s - self.saving_s
         limits = self._deadline.limits(nodes=limits.nodes, threads=limits.threads)
-        chosen = candidates(self._sets, self._cost, gap, most)
-        closed = close_sets(self._instance, self._sets, chosen, self.cached, limits, seed)
+        chosen = candidates(losses, bound - self.saving_s, most)
+        closed = close_sets(self._instance, self._clients, chosen, self.cached, limits, seed)
         # A placement with another set loses more than they do.
-        return self._learn(closed, self._cost_bound_s - chosen.loss_s)
+        return self._learn(closed, bound - chosen.loss_s)
+
+    def _losses(self) -> tuple[Losses | None, float]:
+        """What sets of servers lose at some prices, and the bound there."""
+        if self._sets is not None:
+            return self._sets.losses(self._cost), self._cost_bound_s
+        return None if self._kept is None else self._kept.losses(), self._kept_bound_s
 
     def close_pairs(self, limits: Limits, seed: int) -> StoppedBy:
         """Let HiGHS cache the pairs that the prices leave open, all before there are prices."""

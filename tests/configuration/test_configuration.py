@@ -4,7 +4,7 @@ import time
 import numpy as np
 import pytest
 from expertcache import bound
-from expertcache.configuration import server_sets
+from expertcache.configuration import kept_sets, server_sets
 from expertcache.guarantees import Structure
 from expertcache.instances.generate import generate
 from expertcache.instances.scenario import Scenario
@@ -19,11 +19,16 @@ from hypothesis import strategies as st
 RATIO = 1 - 1 / math.e
 
 
-@pytest.fixture(params=["table of server sets", "prices of clients"])
+@pytest.fixture(params=["table of server sets", "kept sets", "prices of clients"])
 def regime(request, monkeypatch):
     """Few servers, or as if they were many."""
-    if request.param == "prices of clients":
+    if request.param in ("kept sets", "prices of clients"):
         monkeypatch.setattr(server_sets, "_TABLE_ENTRIES", 0)
+    if request.param == "kept sets":
+        # Two or three of each expert.
+        monkeypatch.setattr(kept_sets, "_KEPT", 16)
+    if request.param == "prices of clients":
+        monkeypatch.setattr(kept_sets, "_MOST_SERVERS", -1)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from expertcache.configuration import proof, server_sets
+from expertcache.configuration import kept_sets, proof, server_sets
 from expertcache.instances.generate import generate
 from expertcache.instances.scenario import Scenario
 from expertcache.method import Limits
@@ -12,13 +12,18 @@ from expertcache.problem.evaluate import evaluate
 from expertcache.solver import solve
 
 
-@pytest.fixture(params=["few terms", "table of server sets", "prices of clients"])
+@pytest.fixture(params=["few terms", "table of server sets", "kept sets", "prices of clients"])
 def regime(request, monkeypatch):
     """So few terms that no prices are needed; few servers, or as if they were many."""
     if request.param != "few terms":
         monkeypatch.setattr(proof, "_FEW_TERMS", -1)
-    if request.param == "prices of clients":
+    if request.param in ("kept sets", "prices of clients"):
         monkeypatch.setattr(server_sets, "_TABLE_ENTRIES", 0)
+    if request.param == "kept sets":
+        # Two or three of each expert.
+        monkeypatch.setattr(kept_sets, "_KEPT", 16)
+    if request.param == "prices of clients":
+        monkeypatch.setattr(kept_sets, "_MOST_SERVERS", -1)
 
 
 @pytest.fixture(scope="module")

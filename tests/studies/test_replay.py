@@ -209,7 +209,10 @@ def test_on_the_command_line(folder, tmp_path, monkeypatch, capsys):
     assert main([*words, *both, "--json"]) == 0
     assert capsys.readouterr().out == shown
     assert main([*words, "--static-share", "0.2"]) == 2
-    assert capsys.readouterr().err == "error: replay: --static-share is for --policies, and there are none\n"
+    assert (
+        capsys.readouterr().err
+        == "error: replay: --static-share is for --policies, and there are none\n"
+    )
     del words[2]
     for wrong in ([], ["--policies", "mru"], ["--policies", "lru", "--window", "0"]):
         assert main([*words, *wrong]) == 2
