@@ -17,7 +17,7 @@ from .pricing import Pricing, may_be_exact
 #: Prices that differ by less, as a share of the largest, are the same.
 _SAME_PRICES = 1e-9
 
-#: Share of the gap that exact pricing must be able to close, after a split.
+#: Share of the gap to a placement that the bound must be able to close, after a split.
 _WORTHWHILE = 0.2
 
 
@@ -80,8 +80,11 @@ class ColumnGeneration:
         self._last, self._idle, self._stopped = (np.inf, 0.0), 0, 0
 
     def rounds(self, deadline: Deadline) -> Iterator[Round]:
-        """Improve the bound, round by round, until it is as good as it gets or time is over."""
-        if self.converged:
+        """Improve the bound, round by round, until it is as good as it gets or time is over.
+
+        After a split also until it is good enough for the incumbent: a better one asks for more.
+        """
+        if self.converged or self._is_enough():
             return
         # What a unit of room saves in the best placement known.
         density = self.master.prices()[1] / max(float(self.master.room.sum()), 1e-300)
@@ -98,7 +101,7 @@ class ColumnGeneration:
             same = np.abs(proposed - prices).max() <= _SAME_PRICES * max(prices.max(), density)
             following = self._advance(prices, proposed, added > 0, bool(same))
             yield Round(self.dual.bound_s, self.dual.pricing)
-            if self._gives_up():
+            if self._gives_up() or self._is_enough():
                 return
             prices = next(ahead, following)
 
@@ -125,6 +128,8 @@ class ColumnGeneration:
             self.phase = Phase.TIGHT
             return prices
         close = self._gap_s <= self.parameters.exact_gap * self.dual.bound_s
+        # Relaxations of large layers are nearly as good as exact pricing.
+        close = close and not self.dual.pool.large
         if close or stuck or self._idle >= self.parameters.patience:
             return self._end_phase(prices, proposed, stuck)
         if added and self.phase is not Phase.EXACT:
@@ -149,17 +154,18 @@ class ColumnGeneration:
     def _begin_exact(self) -> bool:
         """Drop the relaxations' columns; whether exact pricing can change anything."""
         self.phase = Phase.EXACT
-        if self.dual.pool.large and self._incumbent is not None:
-            # All that it can take off the bound is its distance from the master.
-            left_s = self.dual.bound_s - self._incumbent.saving_s
-            if self._gap_s < _WORTHWHILE * left_s:
-                return False
         changes = False
         for number, priced in enumerate(self.dual.best.layers):
             if may_be_exact(self.dual.pool.layers[number], self.parameters):
                 self.master.drop_fractional(number)
                 changes = changes or priced.pricing is not Pricing.EXACT
         return changes
+
+    def _is_enough(self) -> bool:
+        """Whether it is the incumbent that leaves most of the gap, after a split."""
+        if self._incumbent is None or not self.dual.pool.large:
+            return False
+        return self._gap_s < _WORTHWHILE * self._incumbent.gap_s
 
     def _gives_up(self) -> bool:
         """Whether further rounds promise nothing."""

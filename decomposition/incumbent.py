@@ -9,6 +9,7 @@ from ..method import Deadline, Limits
 from ..problem.demand import merged_demand
 from ..problem.evaluate import latency_empty_s
 from ..problem.instance import BoolArray, Instance
+from ..problem.placement import within_capacities
 from ..problem.solution import closes, latency_gap
 from ..problem.terms import Terms
 from .dual import Dual
@@ -77,9 +78,15 @@ class Incumbent:
         self._enumerated_s = min(self._enumerated_s, bound_s * (1 + _ROUNDING))
 
     def ascend(self, cached: BoolArray, deadline: Deadline) -> None:
-        """Improve a placement by best responses of single servers and take it up."""
-        order = range(self._instance.servers)
-        self.take(ascend(self._instance, self._demand, cached, order, deadline)[1])
+        """Improve a placement by best responses of single servers and take it up.
+
+        It may exceed capacities: those servers come first.
+        """
+        used = (cached @ self._instance.item_bytes) / np.maximum(self._instance.capacity_bytes, 1)
+        order = np.argsort(-np.maximum(used, 1.0), kind="stable").tolist()
+        thorough = not self._dual.pool.large
+        _, found = ascend(self._instance, self._demand, cached, order, deadline, thorough=thorough)
+        self.take(within_capacities(self._instance, found))
 
     def take(self, cached: BoolArray) -> None:
         """Make a placement known to the master, and keep it if it is the best."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -51,6 +52,15 @@ class RoundedDown(NamedTuple):
     def told(self) -> dict[str, Any]:
         """All of it but the placement."""
         return {name: value for name, value in self._asdict().items() if name != "cached"}
+
+
+class _Choices(NamedTuple):
+    """Columns to choose from: gain [J], layer [J], use [J, N], number within the layer [J]."""
+
+    gain: FloatArray
+    layer: IntArray
+    used: FloatArray
+    number: IntArray
 
 
 class RestrictedMaster:
@@ -220,24 +230,73 @@ class RestrictedMaster:
         -------
         bool array [N, I]
         """
-        candidates: list[tuple[int, int]] = []
-        begin: list[float] = []
-        for n, (layer, known) in enumerate(zip(self.layers, self._columns, strict=True)):
-            # The start's own columns, too, though others may dominate them.
-            first = known.number_of(start[:, layer.own] & self._useful[n])
-            chosen = list(dict.fromkeys([first, *known.undominated()]))
-            candidates += [(n, k) for k in chosen]
-            begin += [float(k == first) for k in chosen]
-        gain = np.array([self._columns[n].gain_s[k] for n, k in candidates])
-        used = np.array([self._columns[n].used[k] for n, k in candidates])
-        layer_of = np.array([n for n, _ in candidates])
-        model = self._linear(gain, layer_of, used, integer=True)
-        values = run_highs(model, limits=limits, start=dict(enumerate(begin))).values
-        shares = begin if values is None else values.tolist()
-        picked = [pair for pair, share in zip(candidates, shares, strict=True) if share > 0.5]
-        placement = self.placement({n: self._columns[n].placement(k) for n, k in picked})
+        # The start's own columns, too, though others may dominate them.
+        first = [
+            known.number_of(start[:, layer.own] & useful)
+            for layer, known, useful in zip(self.layers, self._columns, self._useful, strict=True)
+        ]
+        choices = self._choices(first)
+        model = self._linear(choices.gain, choices.layer, choices.used, integer=True)
+        begin = np.array(first)[choices.layer] == choices.number
+        values = run_highs(model, limits=limits, start=dict(enumerate(begin.tolist()))).values
+        placement = start if values is None else self._chosen(choices, values)
         fits = placement @ self.instance.item_bytes <= self.instance.capacity_bytes
         return placement if fits.all() else start
+
+    def nearly_rounded(self, limits: Limits, start: BoolArray, penalty: float) -> BoolArray:
+        """Choose a column for each layer; capacities may be missed, at a price.
+
+        Of few columns few combinations fit, and fewer are good. What is missing on a server costs
+        more than its price, what is left brings less; best responses clear or fill it afterwards.
+
+        Parameters
+        ----------
+        limits : Limits
+        start : bool array [N, I]
+            What is handed back where nothing is found.
+        penalty : float
+            How much more or less, as a share of the price.
+
+        Returns
+        -------
+        bool array [N, I]
+        """
+        prices, _ = self.prices()
+        choices = self._choices([0] * len(self.layers))
+        J, N = len(choices.gain), len(self.room)
+        hard = self._linear(choices.gain, choices.layer, choices.used, integer=True)
+        rows = len(hard.row_upper)
+        slack = sp.vstack([sp.csc_array((rows - N, N)), sp.eye_array(N)])
+        model = dataclasses.replace(
+            hard,
+            cost=np.concatenate([hard.cost, (1 + penalty) * prices, (penalty - 1) * prices]),
+            matrix=sp.csc_array(sp.hstack([hard.matrix, -slack, slack])),
+            row_lower=np.append(hard.row_lower[:-N], self.room),
+            lower=np.zeros(J + 2 * N),
+            upper=np.concatenate([hard.upper, np.full(N, np.inf), self.room]),
+            integer=np.append(hard.integer, np.zeros(2 * N, dtype=np.bool_)),
+        )
+        values = run_highs(model, limits=limits).values
+        return start if values is None else self._chosen(choices, values[:J])
+
+    def _choices(self, first: Sequence[int]) -> _Choices:
+        """The columns that no other one of their layer dominates, and one of each layer."""
+        numbers = [
+            list(dict.fromkeys([one, *known.undominated()]))
+            for one, known in zip(first, self._columns, strict=True)
+        ]
+        layer = np.repeat(np.arange(len(numbers)), [len(own) for own in numbers])
+        number = np.concatenate(numbers)
+        pairs = list(zip(layer.tolist(), number.tolist(), strict=True))
+        gain = np.array([self._columns[n].gain_s[k] for n, k in pairs])
+        used = np.array([self._columns[n].used[k] for n, k in pairs])
+        return _Choices(gain, layer, used, number)
+
+    def _chosen(self, choices: _Choices, values: FloatArray) -> BoolArray:
+        """Placement of the columns that are taken."""
+        taken = np.flatnonzero(values > 0.5)
+        pairs = zip(choices.layer[taken].tolist(), choices.number[taken].tolist(), strict=True)
+        return self.placement({n: self._columns[n].placement(k) for n, k in pairs})
 
     def placement(self, parts: Mapping[int, BoolArray]) -> BoolArray:
         """Placement [N, I] of what some layers, by their numbers, cache [N, E]."""

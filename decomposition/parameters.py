@@ -35,6 +35,9 @@ class Parameters:
         Time for prices and splits together, where a layer is too large for its tree, and then for
         columns from there; and the gap to a fractional placement, as a share of the bound, at which
         they are good enough.
+    relaxed_numbers : int
+        Largest layer, in server sets times experts, whose relaxation is solved after a split, too:
+        its columns are better, and it takes about a second.
     first_prices : tuple of float
         The first prices, as multiples of a good placement's saving for each unit of room: from one
         at which little is worth its price on down, before the master has columns to say more.
@@ -75,8 +78,11 @@ class Parameters:
         Time for one restricted master problem as an integer program, and for best responses from
         its solution, as both come after every round; and its nodes, so that its placement does not
         depend on the machine.
+    penalties : tuple of float
+        After a split, capacities may be missed in the restricted master problem, at prices that are
+        so much higher for what is missing, as a share, and lower for what is left.
     ascent_share : float
-        Time for best responses from the master's placement after a split.
+        Time for best responses from each of its placements then.
     enumeration_share : float
         Time for the enumeration; dives need the rest.
     first_loss, loss_growth : float
@@ -106,6 +112,7 @@ class Parameters:
     bound_share: _Share = 0.7
     split_share: _Share = 0.4
     split_gap: _Share = 1e-4
+    relaxed_numbers: _Count = 1_500
     first_prices: Annotated[tuple[_Multiple, ...], Meta(min_length=1)] = (1.0, 0.5, 0.25)
     smoothing: _Share = 0.5
     relaxation_slack: _Share = 0.05
@@ -125,6 +132,7 @@ class Parameters:
     program_rows: _Count = 20_000
     step_share: _Share = 0.03
     master_nodes: _Count = 200
+    penalties: tuple[_Share, ...] = (0.05, 0.1, 0.2, 0.3)
     ascent_share: _Share = 0.4
     enumeration_share: _Share = 0.8
     first_loss: Annotated[float, Meta(gt=0, le=1)] = 1 / 16

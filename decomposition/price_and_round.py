@@ -12,7 +12,7 @@ from ..heuristics.local_search import local_search
 from ..heuristics.successive import InTurn, in_turn
 from ..heuristics.successive import guarantee as in_turn_guarantee
 from ..method import Deadline, Limits, Method, Outcome
-from ..problem.instance import Instance
+from ..problem.instance import BoolArray, Instance
 from ..problem.layers import split_layers
 from ..problem.placement import Placement
 from ..problem.solution import Solution, StoppedBy
@@ -29,6 +29,10 @@ from .pool import LayerPool
 
 #: A loss counts as the one that was allowed, but for rounding.
 _CLEAR = 1e-3
+
+#: A turn of columns and placements is worth another one if it closes so much of the gap, as a
+#: share of the saving.
+_FALLS = 1e-5
 
 
 def price_and_round(
@@ -113,22 +117,24 @@ class _Rounding:
         for bound_s in self._dual.split(until):
             self._limits.watch.tell(bound_saving_s=bound_s)
         generation = ColumnGeneration(self._dual, self._incumbent)
-        for done in generation.rounds(until):
-            self._limits.watch.tell(bound_saving_s=done.bound_s)
-            # The master says little before its prices agree with those of the split.
-            if not large:
+        if large:
+            self._alternate(generation)
+        else:
+            for done in generation.rounds(until):
+                self._limits.watch.tell(bound_saving_s=done.bound_s)
                 self._round_up()
-            if self._incumbent.closed():
-                break
-        if large and not self._over():
-            self._round_up()
+                if self._incumbent.closed():
+                    break
         if not self._dual.pool.layers or self._over():
             return {}
         told = self._enumerate()
         for least in self._parameters.dives:
             if not self._over():
                 self._dive(least)
-                self._round_up()
+                if large:
+                    self._alternate(generation)
+                else:
+                    self._round_up()
         if large and not self._over():
             self._search(seed)
         return told
@@ -149,10 +155,29 @@ class _Rounding:
         parameters = self._parameters
         limits = self._deadline.part(parameters.step_share).limits(nodes=parameters.master_nodes)
         placement = self._dual.master.rounded(limits, self._incumbent.best)
+        self._ascend(placement, parameters.step_share)
+
+    def _alternate(self, generation: ColumnGeneration) -> None:
+        """Look for columns and put them together in turn, while that closes the gap: after a split.
+
+        Capacities may be missed, as best responses keep them afterwards; what these find are new
+        columns.
+        """
+        incumbent, parameters, before = self._incumbent, self._parameters, np.inf
+        while before - incumbent.gap_s > _FALLS * incumbent.saving_s:
+            before = incumbent.gap_s
+            for done in generation.rounds(self._deadline.part(parameters.split_share)):
+                self._limits.watch.tell(bound_saving_s=done.bound_s)
+            for penalty in parameters.penalties:
+                if self._over():
+                    return
+                limits = self._deadline.part(parameters.step_share).limits()
+                placement = self._dual.master.nearly_rounded(limits, incumbent.best, penalty)
+                self._ascend(placement, parameters.ascent_share)
+
+    def _ascend(self, placement: BoolArray, share: float) -> None:
+        """Ascend from a placement that is not the incumbent."""
         if not np.array_equal(placement, self._incumbent.best):
-            # Large layers take long, and this does not come after every round there.
-            large = self._dual.pool.large
-            share = parameters.ascent_share if large else parameters.step_share
             self._incumbent.ascend(placement, self._deadline.part(share))
 
     def _enumerate(self) -> dict[str, str]:

@@ -103,7 +103,7 @@ class LayerPricing:
         deadline: Deadline,
         most_s: float,
     ) -> list[BoolArray]:
-        """Take a split of the terms' weights for the relaxation from now on.
+        """Take a split of the terms' weights for the relaxation from now on, if that is too large.
 
         Parameters
         ----------
@@ -121,8 +121,12 @@ class LayerPricing:
         list of bool arrays [N, E]
             Placements whose experts have at least some share, as they are and improved.
         """
-        self._split, until = (split, share), deadline.within(most_s)
+        until = deadline.within(most_s)
         starts = [self._whole(share, least) for least in _LEVELS]
+        if split.value_s.size <= self.parameters.relaxed_numbers:
+            starts.append(self._whole(self._relax(prices, 0.0, until).share, 0.5))
+        else:
+            self._split = split, share
         found = [
             self._search.search(prices, [start], until).cached
             for start in starts

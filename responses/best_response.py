@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.demand import Demand
-from ..problem.instance import BoolArray, FloatArray, Instance
+from ..problem.instance import BoolArray, FloatArray, Instance, IntArray
 from .envelope_profile import envelope_profiles
 from .layer_knapsack import split_capacity
 from .profile import Profiles, layer_terms
@@ -32,6 +32,33 @@ class Response(NamedTuple):
     upper_s: float
 
 
+class Memory:
+    """One server's profiles, for its responses to ever other placements.
+
+    The profile of a layer depends on what the other servers cache of this layer alone.
+    """
+
+    def __init__(self) -> None:
+        self._others: BoolArray | None = None
+        self._profiles: dict[int, Profiles] = {}
+
+    def look(self, others: BoolArray) -> BoolArray:
+        """Take note of what the others cache [N, I]; the items [I] of which that has changed."""
+        before, self._others = self._others, others
+        if before is None:
+            return np.ones(others.shape[1], dtype=np.bool_)
+        changed: BoolArray = (before != others).any(axis=0)
+        return changed
+
+    def renewed(self, model: int, layers: IntArray, found: Profiles) -> Profiles:
+        """Profiles of a model of which those of some layers were found anew."""
+        known = self._profiles.get(model)
+        if known is not None:
+            found = known.replaced(layers, found)
+        self._profiles[model] = found
+        return found
+
+
 def best_response(
     instance: Instance,
     demand: Demand,
@@ -39,6 +66,8 @@ def best_response(
     table: FloatArray,
     epsilon: float = 0.0,
     passed: Callable[[], bool] = lambda: False,
+    memory: Memory | None = None,
+    others: BoolArray | None = None,
 ) -> Response:
     """Solve one server, given the latencies without it.
 
@@ -56,15 +85,26 @@ def best_response(
         Of `split_capacity`.
     passed : callable
         Whether the time is over; then profiles of large layers are left as they are.
+    memory : Memory, optional
+        Of this server, to solve again only what has changed.
+    others : bool array [N, I], optional
+        What the other servers cache, for the memory.
 
     Returns
     -------
     Response
         Optimal where all profiles are exact: then both gains agree.
     """
-    profiles = [
-        _profiles(instance, demand, server, m, table, passed) for m in range(len(instance.models))
-    ]
+    changed = np.ones(instance.items, dtype=np.bool_)
+    memory = Memory() if memory is None else memory
+    if others is not None:
+        changed = memory.look(others)
+    profiles = []
+    for m, model in enumerate(instance.models):
+        mine = np.s_[instance.item_offset[m] : instance.item_offset[m] + model.items]
+        layers = np.flatnonzero(changed[mine].reshape(model.layers, model.experts).any(axis=1))
+        found = _profiles(instance, demand, server, m, table, layers, passed)
+        profiles.append(memory.renewed(m, layers, found))
     sizes = [model.expert_bytes for model in instance.models]
     capacity = int(instance.capacity_bytes[server])
     split = split_capacity([p.gain_s for p in profiles], sizes, capacity, epsilon)
@@ -95,10 +135,12 @@ def _profiles(
     server: int,
     model: int,
     table: FloatArray,
+    layers: IntArray,
     passed: Callable[[], bool],
 ) -> Profiles:
-    spec = instance.models[model]
-    terms = layer_terms(instance, demand, server, model, table)
-    if spec.experts <= MAX_EXPERTS:
-        return subset_profiles(terms, spec.layers, spec.experts)
-    return envelope_profiles(terms, spec.layers, spec.experts, passed)
+    """Profiles of some layers of a model."""
+    experts = instance.models[model].experts
+    terms = layer_terms(instance, demand, server, model, table).of_layers(layers)
+    if experts <= MAX_EXPERTS:
+        return subset_profiles(terms, len(layers), experts)
+    return envelope_profiles(terms, len(layers), experts, passed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+from scipy.sparse.csgraph import maximum_flow
 
 from ..problem.instance import BoolArray, FloatArray, IntArray
 
@@ -105,14 +105,27 @@ class _Network:
         self._graph = sp.csr_array((size.astype(np.int32), (tail, head)), shape)
         # Rows are sorted: the experts' are the last entries.
         self._price = slice(len(self._graph.data) - count, None)
+        self._units, self._term, self._expert = units.astype(np.int64), term, experts[term, column]
+        # Keys of the edges, and where a flow has them: its pattern is always the same.
+        self._edges = tail[: T + len(term)] * self._nodes + head[: T + len(term)]
+        self._places: IntArray | None = None
 
     def best(self, price: int) -> tuple[BoolArray, int]:
         """Smallest set [E] of the largest gain minus price times count, and that largest value."""
         self._graph.data[self._price] = price
         flow = maximum_flow(self._graph, 0, self._nodes - 1)
-        left = sp.csr_array(self._graph - flow.flow)
-        left.data = (left.data > 0).astype(np.int32)
-        left.eliminate_zeros()
-        inside = np.zeros(self._nodes, dtype=np.bool_)
-        inside[breadth_first_order(left, 0, return_predecessors=False)] = True
-        return inside[-1 - self._count : -1], self.total - int(flow.flow_value)
+        if self._places is None:
+            rows = np.repeat(np.arange(self._nodes), np.diff(flow.flow.indptr))
+            self._places = np.searchsorted(rows * self._nodes + flow.flow.indices, self._edges)
+        sent = flow.flow.data[self._places]
+        # What the source still reaches: terms that are not paid in full, their experts, and terms
+        # that pay for these.
+        T = len(self._units)
+        reached, chosen = sent[:T] < self._units, np.zeros(self._count, dtype=np.bool_)
+        pays = sent[T:] > 0
+        size = -1
+        while size < reached.sum():
+            size = int(reached.sum())
+            chosen[self._expert[reached[self._term]]] = True
+            reached[self._term[pays & chosen[self._expert]]] = True
+        return chosen, self.total - int(flow.flow_value)

@@ -47,6 +47,12 @@ class Profiles:
         )
         return max(0.0, float(missed.max(initial=0.0)))
 
+    def replaced(self, layers: IntArray, by: Profiles) -> Profiles:
+        """The same with other profiles of some layers."""
+        gain, upper, inside = self.gain_s.copy(), self.upper_s.copy(), self.members.copy()
+        gain[layers], upper[layers], inside[layers] = by.gain_s, by.upper_s, by.members
+        return Profiles(gain, upper, inside)
+
 
 @dataclass(frozen=True, eq=False)
 class LayerTerms:
@@ -64,6 +70,12 @@ class LayerTerms:
     layer: IntArray
     experts: npt.NDArray[np.int64]
     weight_s: FloatArray
+
+    def of_layers(self, layers: IntArray) -> LayerTerms:
+        """The terms of some layers, ascending, numbered anew."""
+        kept = np.isin(self.layer, layers)
+        number = np.searchsorted(layers, self.layer[kept])
+        return LayerTerms(number, self.experts[kept], self.weight_s[kept])
 
 
 def layer_terms(
