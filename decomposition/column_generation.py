@@ -134,7 +134,8 @@ class ColumnGeneration:
             return self._end_phase(prices, proposed, stuck)
         if added and self.phase is not Phase.EXACT:
             # Without new columns the master knows better than the best prices so far.
-            kept = self.parameters.smoothing
+            parameters = self.parameters
+            kept = parameters.split_smoothing if self.dual.pool.large else parameters.smoothing
             return (1 - kept) * proposed + kept * self.dual.best.prices
         return proposed
 

@@ -41,9 +41,9 @@ class Parameters:
     first_prices : tuple of float
         The first prices, as multiples of a good placement's saving for each unit of room: from one
         at which little is worth its price on down, before the master has columns to say more.
-    smoothing : float
+    smoothing, split_smoothing : float
         Weight of the best prices so far in the next ones, while relaxations price the layers; the
-        rest is the master's.
+        rest is the master's. After a split they are nearly right.
     relaxation_slack : float
         Share of the gap that the relaxations' bounds may be too large by, all together: solving
         them further would hardly move the gap.
@@ -115,6 +115,7 @@ class Parameters:
     relaxed_numbers: _Count = 1_500
     first_prices: Annotated[tuple[_Multiple, ...], Meta(min_length=1)] = (1.0, 0.5, 0.25)
     smoothing: _Share = 0.5
+    split_smoothing: _Share = 0.85
     relaxation_slack: _Share = 0.05
     exact_gap: _Share = 1e-3
     converged_gap: _Share = 1e-6

@@ -87,14 +87,17 @@ def test_exact_goes_on_where_the_decomposition_leaves_a_gap(
     assert solution.latency_s == pytest.approx(best, rel=1e-6, abs=1e-12)
 
 
+@pytest.mark.parametrize(("numbers", "pricing"), [(0, "split"), (1500, "lp")])
 @pytest.mark.parametrize("seed", range(20))
-def test_bound_from_relaxed_layers_is_valid_and_says_so(seed, random_instance, brute_force_latency):
+def test_bound_from_relaxed_layers_is_valid_and_says_so(
+    seed, numbers, pricing, random_instance, brute_force_latency
+):
     instance = _instance(random_instance, seed)
-    parameters = Parameters(tree_experts=0, program_rows=0)
+    parameters = Parameters(tree_experts=0, program_rows=0, relaxed_numbers=numbers)
     relaxed = dual_bound(instance, limits=Limits(), parameters=parameters)
     best = brute_force_latency(instance)
     assert latency_empty_s(instance) - relaxed.bound_saving_s <= best * (1 + 1e-12)
-    assert set(relaxed.meta["pricing"]) <= {"exact", "split"}
+    assert set(relaxed.meta["pricing"]) <= {"exact", "split", pricing}
 
 
 def test_every_round_is_a_bound_and_the_log_only_rises(random_instance):
@@ -229,20 +232,20 @@ def test_parts_solved_on_their_own_fit_together(seed, random_instance, brute_for
     assert one.latency_s >= best * (1 - 1e-12)
 
 
-@pytest.mark.parametrize("seed", [1])
-def test_layers_too_large_for_a_tree_are_split(seed, random_instance):
+@pytest.mark.parametrize("numbers", [0, 1500])
+def test_layers_too_large_for_a_tree_are_split(numbers, random_instance):
     instance = random_instance(
-        seed, layers=3, experts=20, servers=3, rows=60, users=5, top_k=2, capacity=0.2
+        1, layers=3, experts=10, servers=3, rows=60, users=5, top_k=2, capacity=0.2
     )
     best = solve(instance, "milp")
     assert best.status == "optimal"
-    limits, parameters = Limits(time_s=3), Parameters(program_rows=0)
-    found = solve(instance, "decomposition", options={"program_rows": 0}, limits=limits)
-    assert set(found.meta["pricing"]) <= {"exact", "split"}
+    options = {"program_rows": 0, "tree_experts": 8, "relaxed_numbers": numbers}
+    limits = Limits(time_s=10)
+    found = solve(instance, "decomposition", options=options, limits=limits)
     assert found.meta["no_enumeration"] == "a layer is too large"
     assert found.bound_latency_s <= best.latency_s * (1 + 1e-12)
     assert found.saving_s >= 0.99 * best.saving_s
-    alone = dual_bound(instance, limits=limits, parameters=parameters)
+    alone = dual_bound(instance, limits=limits, parameters=Parameters(**options))
     assert {"split": 3} in [row["pricing"] for row in alone.meta["log"]]
     limit = latency_empty_s(instance) - alone.bound_saving_s
     assert limit == pytest.approx(found.bound_latency_s, rel=1e-3)

@@ -30,6 +30,34 @@ def test_rounding_is_feasible_and_not_worse_than_its_start(seed, random_instance
     assert start.saving_s * (1 - 1e-12) <= saving <= dual.bound_s
 
 
+@pytest.mark.parametrize("penalty", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_capacities_are_missed_where_that_is_worth_its_price(
+    seed, penalty, random_instance, solved_dual
+):
+    instance = random_instance(
+        seed, layers=6, experts=6, servers=3, rows=120, users=5, equal_sizes=seed % 2 == 0
+    )
+    start = np.zeros((3, instance.items), dtype=bool)
+    master = solved_dual(instance, start).master
+    prices, _ = master.prices()
+
+    def worth(placement):
+        layers = master.layers
+        gain = sum(layer.gain_s(placement[:, layer.own]) for layer in layers)
+        used = [placement[:, layer.own].sum(axis=1) for layer in layers]
+        left = master.room - (master.weight * np.array(used).T).sum(axis=1)
+        return gain + float(np.where(left < 0, 1 + penalty, 1 - penalty) * prices @ left)
+
+    near = master.nearly_rounded(Limits(), start, penalty)
+    best = worth(near)
+    for placement in (start, master.rounded(Limits(), start)):
+        assert best >= worth(placement) - 1e-6 * abs(best)
+    for number, layer in enumerate(master.layers):
+        # Every part is a column.
+        assert master._columns[number].number_of(near[:, layer.own] & master._useful[number]) >= 0
+
+
 def test_fractional_columns_never_replace_placements(random_instance):
     instance = random_instance(2, layers=1, experts=4, rows=30, unreachable=0.0, capacity=0.6)
     layers = split_layers(instance, coverage_terms(instance))

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from expertcache.heuristics.ascent import ascend, total_latency_s
 from expertcache.instances.suites import SUITES
 from expertcache.method import Limits
+from expertcache.problem.demand import merged_demand
 from expertcache.problem.errors import InputError
-from expertcache.problem.evaluate import evaluate
+from expertcache.problem.evaluate import evaluate, latency_table_s
 from expertcache.problem.placement import Placement
+from expertcache.responses.best_response import Memory, best_response
 from expertcache.solver import solve
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -70,6 +73,45 @@ def test_ascent_ends_where_no_server_improves(random_instance, brute_force_laten
                     evaluate(instance, Placement.of(instance, other)).latency_s
                     >= solution.latency_s - 1e-12
                 )
+
+
+@pytest.mark.parametrize("experts", [4, 24])
+@pytest.mark.parametrize("seed", range(4))
+def test_servers_that_hold_too_much_are_cleared(seed, experts, random_instance):
+    instance = random_instance(
+        seed, layers=2, experts=experts, models=2, servers=3, rows=60, top_k=3, capacity=0.3
+    )
+    everything = np.ones((3, instance.items), dtype=bool)
+    deadline = Limits().deadline()
+    for thorough in (True, False):
+        latency, cached = ascend(
+            instance, merged_demand(instance), everything, range(3), deadline, thorough=thorough
+        )
+        assert evaluate(instance, Placement.of(instance, cached)).feasible
+        table = latency_table_s(instance, cached)
+        assert latency == pytest.approx(total_latency_s(merged_demand(instance), table))
+    assert everything.all()
+
+
+@given(seed=st.integers(0, 10**6), experts=st.sampled_from([3, 22]), top_k=st.integers(1, 3))
+@settings(max_examples=30)
+def test_what_is_remembered_is_what_would_be_found(seed, experts, top_k, random_instance):
+    instance = random_instance(
+        seed, layers=3, experts=experts, models=2, servers=3, rows=60, top_k=top_k
+    )
+    demand, memory = merged_demand(instance), Memory()
+    rng = np.random.default_rng(seed)
+    others = rng.random((3, instance.items)) < 0.3
+    for _ in range(4):
+        others = others.copy()
+        others[0] = False
+        table = latency_table_s(instance, others)
+        fresh = best_response(instance, demand, 0, table)
+        known = best_response(instance, demand, 0, table, memory=memory, others=others)
+        assert np.array_equal(known.cached, fresh.cached)
+        assert (known.gain_s, known.upper_s) == (fresh.gain_s, fresh.upper_s)
+        # Some layers change, some stay.
+        others = others ^ (rng.random(others.shape) < 0.05)
 
 
 def test_pairs_of_servers_where_single_servers_are_stuck(two_servers):
