@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(
     seed=st.integers(0, 10**6),
     top_k=st.integers(1, 3),

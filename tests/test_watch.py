@@ -19,7 +19,7 @@ from expertcache.watch import Watch, stopped_by_signals
 SMALL = Scenario(models=("mixtral-8x7b",), layers=2, servers=3, users=6, area_m=500.0)
 
 #: Hours of work for every exact method.
-LONG = Scenario(models=("gpt-oss-20b",), layers=6, servers=6, users=20, max_sets=100)
+LONG = Scenario(models=("gpt-oss-20b",), layers=4, servers=6, users=20, max_sets=80)
 
 LONG_METHODS = ("exact", "milp", "decomposition", "local-search")
 

@@ -14,10 +14,14 @@ from pathlib import Path
 import expertcache
 import pandas as pd
 from expertcache.command_line.parser import COMMANDS, main
+from expertcache.reports.figure import ratio_figure
 from expertcache.solver import METHODS, find_method
 
 #: Modules at the root that are no rooms.
 _ROOT_MODULES = ("solver", "method", "guarantees", "structure", "watch", "events")
+
+#: Methods in the figure of every method.
+_BESIDE = ("greedy", "successive", "local-search")
 
 
 def pages(root: Path) -> dict[str, str]:
@@ -34,6 +38,7 @@ def pages(root: Path) -> dict[str, str]:
 
 def _method_pages(measured: pd.DataFrame) -> dict[str, str]:
     found = {f"method/{name}.md": _method_page(name, measured) for name in METHODS}
+    found |= {f"method/{name}.svg": _figure(name, measured) for name in measured["method"].unique()}
     rows = [f"| [](method/{name}.md) | {find_method(name).summary} |" for name in METHODS]
     found["method-list.md"] = "\n".join(
         [
@@ -79,8 +84,19 @@ def _method_page(name: str, measured: pd.DataFrame) -> str:
             "",
             _table(["K", "instances", "mean", "smallest", "proved optimal"], rows),
             "",
+            f"![Saving of {name} and others as a share of the optimum]({name}.svg)",
+            "",
         ]
     return "\n".join(lines)
+
+
+def _figure(name: str, measured: pd.DataFrame) -> str:
+    """A point for each instance, above those of some methods to compare with."""
+    names = list(dict.fromkeys([name, *_BESIDE]))
+    rows = pd.concat([measured[measured["method"] == one] for one in names])
+    drawn = io.StringIO()
+    ratio_figure(rows).savefig(drawn, format="svg", metadata={"Date": None})
+    return drawn.getvalue()
 
 
 def _example(name: str) -> str:

@@ -1,12 +1,13 @@
 from expertcache.problem.evaluate import evaluate
 from expertcache.problem.placement import Placement
 from expertcache.solver import METHODS, find_method, solve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 _HEURISTICS = sorted(set(METHODS) - {"milp", "lp"})
 
 
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10**6),
     top_k=st.integers(1, 3),

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 
 import msgspec
 import pytest
@@ -7,6 +8,7 @@ from expertcache.instances.records import check, recipe_of, records, stored_plac
 from expertcache.instances.suites import SUITES
 from expertcache.problem.errors import InputError
 from expertcache.problem.evaluate import evaluate
+from expertcache.problem.instance_file import instance_bytes
 from expertcache.problem.placement import Placement
 from expertcache.problem.solution import PROOF_TOLERANCE, write_solution
 from expertcache.solver import solve
@@ -19,8 +21,9 @@ def test_there_is_a_record_of_every_instance():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_stored_placement_is_worth_what_the_table_says(name):
+def test_every_instance_and_its_stored_placement_are_what_the_table_says(name):
     instance, record = recipe_of(name).make(), records()[name]
+    assert hashlib.sha256(instance_bytes(instance)).hexdigest() == record.sha256
     value = evaluate(instance, stored_placement(instance))
     assert value.feasible
     assert value.latency_s == pytest.approx(record.latency_s, rel=1e-9)
