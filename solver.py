@@ -21,7 +21,7 @@ from .problem.evaluate import evaluate, latency_empty_s, limitless_saving_s
 from .problem.fetch import FetchLimit
 from .problem.instance import Instance
 from .problem.placement import Placement
-from .problem.sizes import MAX_BYTES, MAX_INT
+from .problem.sizes import MAX_BYTES, check_seed
 from .problem.solution import ROUNDING, Solution, Status, StoppedBy, closes, latency_gap
 from .structure import Structure
 from .version import __version__
@@ -154,8 +154,7 @@ def solve(
     """
     chosen = find_method(method) if isinstance(method, str) else method
     converted = chosen.options(options or {})
-    if not 0 <= seed <= MAX_INT:
-        raise InputError(f"seed: must be between 0 and {MAX_INT}, got {seed}")
+    check_seed(seed)
     if reason := chosen.unsupported(instance):
         raise UnsupportedError(f"{chosen.name}: {reason}")
     arguments: dict[str, Any] = {"seed": seed, **converted}

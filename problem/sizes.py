@@ -43,3 +43,14 @@ def check_sizes(models: Sequence[Model], users: int) -> None:
     total = sum(model.items * model.expert_bytes for model in models)
     if total > MAX_BYTES:
         raise InputError(f"models: all experts take {total} bytes, the limit is {MAX_BYTES}")
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that a solver cannot take.
+
+    Raises
+    ------
+    InputError
+    """
+    if not 0 <= seed <= MAX_INT:
+        raise InputError(f"seed: must be between 0 and {MAX_INT}, got {seed}")

@@ -19,6 +19,7 @@ from ..problem.evaluate import evaluate, latency_empty_s
 from ..problem.file_kind import FileKind
 from ..problem.instance import FloatArray, Instance
 from ..problem.placement import Placement
+from ..problem.sizes import check_seed
 from ..problem.solution import Solution, StoppedBy
 from ..solver import find_method
 from ..watch import Watch, stopped_by_signals
@@ -154,6 +155,7 @@ def whatif(
     chosen = find_method(method) if isinstance(method, str) else method
     if reason := chosen.unsupported(instance):
         raise UnsupportedError(f"{chosen.name}: {reason}")
+    check_seed(seed)
     placement = solution.placement if isinstance(solution, Solution) else solution
     if placement is None:
         raise InputError("solution: has no placement")
