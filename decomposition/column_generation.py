@@ -89,7 +89,10 @@ class ColumnGeneration:
         # What a unit of room saves in the best placement known.
         density = self.master.prices()[1] / max(float(self.master.room.sum()), 1e-300)
         first = [np.full_like(self.master.room, k * density) for k in self.parameters.first_prices]
-        if self.dual.best.layers:
+        if np.isfinite(self._last[0]):
+            # It goes on, with what the master has learnt since.
+            first = [self._near_best(self.master.prices()[0], self.parameters.split_smoothing)]
+        elif self.dual.best.layers:
             first = [self.dual.best.prices]
         ahead = iter(first)
         prices = next(ahead)
@@ -132,12 +135,19 @@ class ColumnGeneration:
         close = close and not self.dual.pool.large
         if close or stuck or self._idle >= self.parameters.patience:
             return self._end_phase(prices, proposed, stuck)
-        if added and self.phase is not Phase.EXACT:
-            # Without new columns the master knows better than the best prices so far.
-            parameters = self.parameters
-            kept = parameters.split_smoothing if self.dual.pool.large else parameters.smoothing
-            return (1 - kept) * proposed + kept * self.dual.best.prices
-        return proposed
+        if self.phase is Phase.EXACT:
+            return proposed
+        parameters = self.parameters
+        if self.dual.pool.large:
+            # Relaxations far from the best prices take long: nearer to the master by and by.
+            less = parameters.smoothing ** (1 + self._idle)
+            return self._near_best(proposed, parameters.split_smoothing if added else less)
+        # Without new columns the master knows better than the best prices so far.
+        return self._near_best(proposed, parameters.smoothing) if added else proposed
+
+    def _near_best(self, proposed: FloatArray, kept: float) -> FloatArray:
+        """Prices between the master's and the best so far, of which a share is kept."""
+        return (1 - kept) * proposed + kept * self.dual.best.prices
 
     def _end_phase(self, prices: FloatArray, proposed: FloatArray, stuck: bool) -> FloatArray:
         """Price exactly from now on, or see whether that is the end; the next prices."""

@@ -171,7 +171,8 @@ class _Rounding:
             for penalty in parameters.penalties:
                 if self._over():
                     return
-                limits = self._deadline.part(parameters.step_share).limits()
+                part = self._deadline.part(parameters.step_share)
+                limits = part.limits(nodes=parameters.master_nodes)
                 placement = self._dual.master.nearly_rounded(limits, incumbent.best, penalty)
                 self._ascend(placement, parameters.ascent_share)
 
