@@ -91,9 +91,10 @@ def prove(
                 # A better placement left few.
                 whole = True
                 stopped_by = search.close(part, seed, nearly)
-            too_many = search.open_sets() > most_sets or (whole and search.others_open())
-            wait = search.proved or deadline.passed()
-            if too_many and not wait and (converged or len(terms) <= _SOME_TERMS):
+            over = search.proved or deadline.passed()
+            pairs = not over and (converged or len(terms) <= _SOME_TERMS)
+            # Too many sets, or one that is open was not kept.
+            if pairs and (search.open_sets() > most_sets or (whole and search.others_open())):
                 stopped_by = search.close_pairs(part, seed)
             last = whole or sets == most_sets or stopped_by is not StoppedBy.PROOF
             if converged and last:

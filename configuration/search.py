@@ -181,8 +181,9 @@ class Search:
 
     def others_open(self) -> bool:
         """Whether a set that is not at hand may be in a better placement."""
-        losses, bound = self._losses()
-        return losses is not None and losses.others_s <= bound - self.saving_s
+        if self._kept is None:
+            return False
+        return self._kept.losses().others_s <= self._kept_bound_s - self.saving_s
 
     def close(self, limits: Limits, seed: int, most: int) -> StoppedBy:
         """Let HiGHS choose among what the prices leave open; why it stopped.

@@ -60,8 +60,8 @@ class ColumnGeneration:
     dual : Dual
         With its master and its layers.
     incumbent : Incumbent, optional
-        The best placement so far: where the master is far closer to the bound, exact pricing
-        is left out.
+        The best placement so far: after a split rounds end where the master is far closer to the
+        bound.
 
     Attributes
     ----------

@@ -103,7 +103,7 @@ class LayerPricing:
         deadline: Deadline,
         most_s: float,
     ) -> list[BoolArray]:
-        """Take a split of the terms' weights for the relaxation from now on, if that is too large.
+        """Take a split of the terms' weights in place of the relaxation, where that is too large.
 
         Parameters
         ----------

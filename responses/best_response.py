@@ -139,8 +139,10 @@ def _profiles(
     passed: Callable[[], bool],
 ) -> Profiles:
     """Profiles of some layers of a model."""
-    experts = instance.models[model].experts
-    terms = layer_terms(instance, demand, server, model, table).of_layers(layers)
+    spec = instance.models[model]
+    experts, terms = spec.experts, layer_terms(instance, demand, server, model, table)
+    if len(layers) < spec.layers:
+        terms = terms.of_layers(layers)
     if experts <= MAX_EXPERTS:
         return subset_profiles(terms, len(layers), experts)
     return envelope_profiles(terms, len(layers), experts, passed)
