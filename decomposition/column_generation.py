@@ -82,9 +82,10 @@ class ColumnGeneration:
     def rounds(self, deadline: Deadline) -> Iterator[Round]:
         """Improve the bound, round by round, until it is as good as it gets or time is over.
 
-        After a split also until it is good enough for the incumbent: a better one asks for more.
+        After a split also until it is good enough for the incumbent, but for one round at least:
+        without new columns the same ones would be put together again.
         """
-        if self.converged or self._is_enough():
+        if self.converged:
             return
         # What a unit of room saves in the best placement known.
         density = self.master.prices()[1] / max(float(self.master.room.sum()), 1e-300)
