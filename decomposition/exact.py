@@ -6,7 +6,6 @@ import dataclasses
 
 from ..configuration.configuration import guarantee as rounded_guarantee
 from ..configuration.proof import prove
-from ..formulations.milp import milp
 from ..guarantees import Guarantee
 from ..method import Limits, Method, Outcome
 from ..problem.errors import InputError, UnsupportedError
@@ -62,6 +61,9 @@ def exact(
     proved = closes(saving, first.bound_saving_s, limitless_saving_s(instance))
     if proved or first.stopped_by is StoppedBy.GAP or deadline.passed():
         return first
+    # Pyomo takes longer to import than the decomposition of a small instance.
+    from ..formulations.milp import milp
+
     rest = dataclasses.replace(limits, time_s=deadline.remaining_s())
     try:
         second = milp(instance, limits=rest, seed=seed, start=first.placement)

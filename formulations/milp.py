@@ -14,7 +14,7 @@ from pyomo.common.gc_manager import PauseGC
 from ..heuristics.ascent import ascent
 from ..heuristics.greedy import greedy
 from ..linear.highs import run_highs
-from ..method import Deadline, Limits, Method, Outcome
+from ..method import Limits, Method, Outcome
 from ..problem.errors import InputError
 from ..problem.evaluate import evaluate, latency_empty_s
 from ..problem.fetch import FetchLimit
@@ -90,7 +90,9 @@ def milp(
     deadline = limits.deadline()
     rows = {"partners": partners, "profiles": profiles} if formulation == "coverage" else {}
     if start is None and start_orders:
-        start = _start(instance, deadline.part(_START_SHARE), seed, start_orders)
+        until = deadline.part(_START_SHARE)
+        part = dataclasses.replace(limits, time_s=until.remaining_s(), nodes=None)
+        start = _start(instance, part, seed, start_orders)
     if start is not None:
         limits.watch.tell(evaluate(instance, start).saving_s)
     started = time.perf_counter()
@@ -160,9 +162,8 @@ def milp(
     )
 
 
-def _start(instance: Instance, deadline: Deadline, seed: int, orders: int) -> Placement | None:
+def _start(instance: Instance, limits: Limits, seed: int, orders: int) -> Placement | None:
     """A placement to begin with."""
-    limits = deadline.limits()
     if instance.top_k == 1:
         # HiGHS has found the optimum before the ascents are done.
         return greedy(instance, limits=limits, seed=seed).placement

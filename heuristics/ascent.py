@@ -65,6 +65,8 @@ def ascent(
             cached = first.cached
             # Each order's share holds for the best placement.
             share = first.share if share is None else share
+            reached = total_latency_s(demand, latency_table_s(instance, cached))
+            limits.watch.tell(nothing - reached)
         else:
             cached = start.cached(instance)
         latency, cached = ascend(instance, demand, cached, order, deadline)

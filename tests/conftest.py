@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 
@@ -125,6 +126,14 @@ def brute_force_latency_s(instance: Instance) -> float:
         cached = np.array(rows).reshape(instance.servers, instance.items)
         best = min(best, evaluate(instance, Placement.of(instance, cached)).latency_s)
     return best
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_count() -> Iterator[None]:
+    """Whatever the tests were started by: in the background of a shell interrupts are ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10**6),
     top_k=st.integers(1, 3),
@@ -44,7 +44,7 @@ def test_every_promise_is_kept(
         assert solution.saving_s >= promise.ratio * most - 1e-9, (method, promise)
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(
     seed=st.integers(0, 10**6),
     top_k=st.integers(1, 3),

@@ -33,7 +33,8 @@ def long_instance():
 def test_events_are_ever_better_and_end_where_the_solution_does(method):
     instance = generate(SMALL, 5)
     events = []
-    solution = solve(instance, method, callback=events.append)
+    options = {"iterations": 2} if method == "local-search" else {}
+    solution = solve(instance, method, options=options, callback=events.append)
     latency = [e.latency_s for e in events if e.latency_s is not None]
     assert latency[-1] == pytest.approx(solution.latency_s, rel=1e-9)
     bounds = [e.bound_latency_s for e in events if e.bound_latency_s is not None]
@@ -64,14 +65,6 @@ def test_an_error_of_the_callback_is_not_lost():
 
     with pytest.raises(KeyError, match="mine"):
         solve(generate(SMALL, 5), "milp", callback=broken)
-
-
-@pytest.fixture(autouse=True)
-def interrupts_count():
-    """Whatever the tests were started by: in the background of a shell interrupts are ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def _interrupt():

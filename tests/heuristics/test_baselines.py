@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 _HEURISTICS = sorted(set(METHODS) - {"milp", "lp"})
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10**6),
     top_k=st.integers(1, 3),

@@ -80,7 +80,7 @@ def naive_greedy(instance, cached):
         *_, cached, saving = max(choices, key=lambda choice: choice[:3])
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), depth=st.integers(1, 3))
 def test_enumeration_on_one_server(seed, depth, random_instance, brute_force_latency):
     instance = random_instance(seed, top_k=1, models=2, servers=1, rows=30)

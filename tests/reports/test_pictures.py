@@ -26,16 +26,15 @@ def files(folder):
 
 
 def test_map_and_grid(tmp_path):
-    for recipe in SUITES["tiny"].recipes:
-        instance = recipe.make()
-        placement = solve(instance, "random").placement
-        for name in ("a", "b"):
-            (tmp_path / name).mkdir(exist_ok=True)
-            placement_figure(instance, placement, tmp_path / name, "x")
-        assert files(tmp_path / "a") == ["x-grid.png", "x-grid.svg", "x-map.png", "x-map.svg"]
-        for name in files(tmp_path / "a"):
-            one, two = ((tmp_path / d / name).read_bytes() for d in ("a", "b"))
-            assert one == two
+    instance = SUITES["tiny"].recipes[-1].make()
+    placement = solve(instance, "random").placement
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        placement_figure(instance, placement, tmp_path / name, "x")
+    assert files(tmp_path / "a") == ["x-grid.png", "x-grid.svg", "x-map.png", "x-map.svg"]
+    for name in files(tmp_path / "a"):
+        one, two = ((tmp_path / d / name).read_bytes() for d in ("a", "b"))
+        assert one == two
 
 
 def test_without_positions_there_is_no_map(tmp_path, two_servers, random_instance):
