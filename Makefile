@@ -43,7 +43,7 @@ test-wheel: $(VENV)/installed-test
 	rm -rf build/dist $(VENV)-wheel
 	$(PYTHON) -m venv $(VENV)-wheel
 	$(BIN)/uv build --quiet --out-dir build/dist .
-	$(VENV)-wheel/bin/python -m pip install --quiet "$$(ls build/dist/*.whl)[test]"
+	$(BIN)/uv pip install --quiet --python $(VENV)-wheel/bin/python "$$(ls build/dist/*.whl)[test]"
 	$(VENV)-wheel/bin/python -m pytest -n auto --dist worksteal $(TESTS)
 
 # The extra is large: it has an environment of its own.

@@ -13,7 +13,7 @@ from expertcache.solver import METHODS, a_priori, find_method, solve
 from expertcache.structure import Structure
 
 
-@pytest.mark.parametrize("copies", [1, 2, 5, 9])
+@pytest.mark.parametrize("copies", [1, 2, 5, 7])
 @pytest.mark.parametrize("depth", [0, 1, 2, 3])
 def test_enumeration_fixes_no_more_copies_than_its_depth(copies, depth):
     instance = greedy_gadgets(copies, "x")
@@ -40,7 +40,7 @@ def test_every_promise_is_kept():
         assert best.status == "optimal"
         for method in METHODS:
             found = find_method(method)
-            slow = method in ("enumeration-greedy", "milp")
+            slow = method in ("enumeration-greedy", "milp", "local-search")
             if found.places and not slow and not found.unsupported(instance):
                 solution = solve(instance, method)
                 promise = a_priori(solution, structure)

@@ -45,7 +45,7 @@ STUDY_FILES = [
 
 @pytest.mark.parametrize(("name", "data", "says"), STUDY_FILES)
 def test_broken_study_folder(name, data, says, refused, capsys):
-    study = ("study", "good.json", "--methods", "cloud-only", "--output", "study")
+    study = (*STUDY, "--methods", "cloud-only", "--reference", "decomposition")
     assert main(study) == 0
     capsys.readouterr()
     path = Path("study", name)

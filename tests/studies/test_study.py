@@ -35,7 +35,7 @@ def without_time(rows):
     return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
 
 
-def test_table_figure_and_page(tmp_path):
+def test_table_figure_and_page(tmp_path, real_pictures):
     plan = study(("greedy", "milp", "random"), seeds=(0, 1), command="study me")
     table = plan.run(tmp_path).table
     rows = rows_of(tmp_path)
@@ -210,7 +210,8 @@ def test_infinite_fields_of_a_scenario(tmp_path):
 @pytest.mark.parametrize("name", ["NA", "null", "007"])
 def test_names_are_names(name, tmp_path, two_servers):
     write_instance(two_servers.replace(name=name), tmp_path / "x.json")
-    report = study(("cloud-only",), recipes=(stored(tmp_path / "x.json"),)).run(tmp_path / "d")
+    recipes = (stored(tmp_path / "x.json"),)
+    report = study(("cloud-only",), recipes, reference="none").run(tmp_path / "d")
     assert list(report.rows["instance"]) == [name]
 
 
