@@ -19,7 +19,9 @@ from expertcache.command_line.parser import main
 from expertcache.problem.evaluate import evaluate
 from expertcache.problem.instance import Instance, Model, Requests
 from expertcache.problem.placement import Placement
+from expertcache.reports import drawing
 from hypothesis import HealthCheck, settings
+from matplotlib.figure import Figure
 
 settings.register_profile(
     "default", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -149,6 +151,17 @@ def naive_latency() -> Callable[[Instance, np.ndarray], float]:
 @pytest.fixture(scope="session")
 def brute_force_latency() -> Callable[[Instance], float]:
     return brute_force_latency_s
+
+
+@pytest.fixture(scope="session")
+def _empty_files() -> dict[str, bytes]:
+    return {kind: drawing.drawn(Figure((1, 1)), kind) for kind in drawing.KINDS}
+
+
+@pytest.fixture
+def empty_pictures(monkeypatch, _empty_files):
+    """Draw nothing, where nobody looks at it: it takes most of a small study's time."""
+    monkeypatch.setattr(drawing, "drawn", lambda figure, kind: _empty_files[kind])
 
 
 @pytest.fixture

@@ -44,8 +44,10 @@ def small_recordings(folder):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_blocks_run(page, tmp_path, monkeypatch, capsys):
+def test_blocks_run(page, tmp_path, monkeypatch, capsys, request):
     monkeypatch.chdir(tmp_path)
+    if page.name != "pictures.md":
+        request.getfixturevalue("empty_pictures")
     small_recordings(tmp_path)
     examples = page.parent / "examples" / page.stem
     if examples.exists():

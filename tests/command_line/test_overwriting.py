@@ -94,7 +94,7 @@ def test_a_suite_is_written_again(good_files):
         assert main(["suite", "build", "tiny", "--output", "suite"]) == 0
 
 
-def test_pictures(good_files, refused, capsys):
+def test_pictures(good_files, refused, capsys, empty_pictures):
     draw = ("draw", "good.json", "solution.json", "--output", "pictures")
     for _ in range(2):
         assert main(draw) == 0
@@ -107,7 +107,7 @@ def test_pictures(good_files, refused, capsys):
 
 
 @pytest.mark.parametrize("name", ["results.csv", "study.json", "report.html"])
-def test_studies(name, refused, capsys):
+def test_studies(name, refused, capsys, empty_pictures):
     study = ("study", "good.json", "--methods", "cloud-only", "--output", "study")
     for _ in range(2):
         assert main(study) == 0

@@ -42,7 +42,7 @@ def _uneven(random_instance, seed):
 
 def test_weights_that_are_not_whole_numbers_are_an_obstacle(random_instance, solved_dual):
     off = 0
-    for seed in range(10):
+    for seed in range(5):
         instance = _uneven(random_instance, seed)
         dual = solved_dual(instance)
         obstacle = Enumeration(dual).obstacle()

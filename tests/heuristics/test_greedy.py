@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
+@settings(max_examples=50)
 @given(seed=st.integers(0, 10**6), top_k=st.integers(1, 3), models=st.integers(1, 2))
 def test_gains_stay_exact(seed, top_k, models, random_instance):
     instance = random_instance(seed, top_k=top_k, models=models, servers=3)

@@ -27,12 +27,6 @@ def test_enumeration_fixes_no_more_copies_than_its_depth(copies, depth):
     assert solution.saving_s / best.saving_s == pytest.approx(reached)
 
 
-def test_depth_two_on_twenty_copies():
-    instance = greedy_gadgets(20, "x")
-    solution = solve(instance, "enumeration-greedy", options={"depth": 2})
-    assert solution.saving_s / solve(instance, "exact").saving_s == pytest.approx(0.55, abs=1e-3)
-
-
 def test_every_promise_is_kept():
     for instance in find_suite("tight").instances():
         structure = Structure(instance)

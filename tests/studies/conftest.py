@@ -3,8 +3,6 @@
 import time
 
 import pytest
-from expertcache.reports import drawing
-from matplotlib.figure import Figure
 
 
 def _wait_for(condition):
@@ -27,16 +25,10 @@ def cells_of():
     return lambda folder: sorted((folder / "cells").glob("*.json"))
 
 
-@pytest.fixture(scope="session")
-def _empty_pictures():
-    return {kind: drawing.drawn(Figure((1, 1)), kind) for kind in drawing.KINDS}
-
-
 @pytest.fixture(autouse=True)
-def _quick_pictures(request, monkeypatch, _empty_pictures):
-    """Empty pictures, but with `real_pictures`: they take most of a small study's time."""
+def _quick_pictures(request):
     if "real_pictures" not in request.fixturenames:
-        monkeypatch.setattr(drawing, "drawn", lambda figure, kind: _empty_pictures[kind])
+        request.getfixturevalue("empty_pictures")
 
 
 @pytest.fixture
