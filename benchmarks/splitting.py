@@ -24,6 +24,7 @@ from expertcache.decomposition.master import RestrictedMaster
 from expertcache.problem.layers import split_layers
 from expertcache.problem.terms import coverage_terms
 from expertcache.splitting import layer_split, primal_dual
+from expertcache.splitting.layer_path import Paths
 from expertcache.splitting.primal_dual import Splitting
 from matplotlib.figure import Figure
 
@@ -51,7 +52,7 @@ def run(instance: Instance, seconds: float) -> dict[str, Any]:
     layers = split_layers(instance, coverage_terms(instance))
     master = RestrictedMaster(instance, layers)
     began = time.perf_counter()
-    splitting = Splitting(layers, master.weight, master.room)
+    splitting = Splitting(Paths(layers), master.weight, master.room)
     log = [
         (time.perf_counter() - began, bound)
         for bound in splitting.rounds(Limits(time_s=seconds).deadline(), 1e-4)

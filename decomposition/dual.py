@@ -12,7 +12,7 @@ from ..method import Deadline
 from ..problem.instance import FloatArray
 from ..splitting.primal_dual import Splitting
 from .master import RestrictedMaster
-from .pool import LayerPool
+from .pool import LayerPool, PooledPaths
 from .pricing import LayerPricing, Priced, Pricing
 
 #: Room for the rounding of the bound's sum, whose parts are not negative: far above what as many
@@ -91,36 +91,27 @@ class Dual:
         layers, parameters = self.pool.layers, self.pool.parameters
         if not self.pool.large:
             return
-        splitting = Splitting(layers, self.master.weight, self.master.room)
+        splitting = Splitting(PooledPaths(self.pool), self.master.weight, self.master.room)
         until = deadline.part(parameters.split_share)
         for bound in splitting.rounds(until, parameters.split_gap):
             if bound < self.best.bound_s:
-                self.best = Certificate(bound, splitting.best.prices, ())
+                self.best = Certificate(bound, splitting.prices, ())
             yield bound
-        if not splitting.shares:
+        if not splitting.iterations:
             return
         most_s = parameters.split_share * deadline.remaining_s()
         most_s *= self.pool.processes / len(layers)
-        of_layer = (self.master.weight * splitting.best.prices[:, None]).T
-        tasks = {
-            number: (
-                splitting.layers[number].bound(splitting.best.points[number]),
-                splitting.shares[number],
-                of_layer[number],
-                deadline,
-                most_s,
-            )
-            for number in self.pool.large
-        }
+        of_layer = (self.master.weight * splitting.prices[:, None]).T
+        tasks = {number: (of_layer[number], deadline, most_s) for number in self.pool.large}
         found = self.pool.run(LayerPricing.learn, tasks)
         for number, columns in zip(tasks, found, strict=True):
             for cached in columns:
                 self.master.add(number, cached)
         priced = (
-            Priced(worth, Pricing.SPLIT, self.master.best(number, splitting.best.prices))
+            Priced(worth, Pricing.SPLIT, self.master.best(number, splitting.prices))
             for number, worth in enumerate(splitting.worth_s)
         )
-        self.last = Certificate(splitting.bound_s, splitting.best.prices, tuple(priced))
+        self.last = Certificate(splitting.bound_s, splitting.prices, tuple(priced))
         if splitting.bound_s <= self.best.bound_s:
             self.best = self.last
 

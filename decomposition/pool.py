@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
 from typing import Any, Self, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from ..linear.quiet import discard_stdout
 from ..method import Limits
+from ..problem.instance import FloatArray
 from ..problem.layers import Layer
+from ..splitting.layer_path import Paths
 from .layer_tree import small_enough
 from .parameters import Parameters
 from .pricing import LayerPricing
@@ -99,12 +103,39 @@ class LayerPool:
         """
         if self.processes == 1:
             return [job(self._held[number], *task) for number, task in tasks.items()]
-        try:
+        with self._alive():
             jobs = [
                 self._workers[number % self.processes].submit(_perform, job, number, task)
                 for number, task in tasks.items()
             ]
             return [self._result(each) for each in jobs]
+
+    def each(self, job: Callable[..., _T], *arguments: Any) -> list[_T]:
+        """Run a method of `LayerPricing` on every layer; every process is asked once.
+
+        Raises as `run` does.
+
+        Parameters
+        ----------
+        job : callable
+            ``job(pricing, *arguments)``.
+        *arguments
+            The same for all.
+        """
+        if self.processes == 1:
+            return [job(self._held[number], *arguments) for number in range(len(self.layers))]
+        told: dict[int, _T] = {}
+        with self._alive():
+            jobs = [worker.submit(_perform_all, job, arguments) for worker in self._workers]
+            for k, part in enumerate(jobs):
+                found = self._result(part)
+                told |= zip(range(k, len(self.layers), self.processes), found, strict=True)
+        return [told[number] for number in range(len(self.layers))]
+
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        try:
+            yield
         except BrokenProcessPool:
             if self._watch.stopped:
                 raise Stopped from None
@@ -122,14 +153,37 @@ class LayerPool:
                     raise Stopped from None
 
 
+class PooledPaths(Paths):
+    """The paths of a pool's layers, each where its pricing is."""
+
+    def __init__(self, pool: LayerPool) -> None:
+        super().__init__(pool.layers)
+        self._pool = pool
+
+    def begin(self, weight: FloatArray, limit_unit: FloatArray) -> None:
+        """See `Paths`."""
+        columns = enumerate(zip(weight.T, limit_unit.T, strict=True))
+        self._pool.run(LayerPricing.set_out, dict(columns))
+
+    def each(self, job: Callable[..., _T], *arguments: Any) -> list[_T]:
+        """See `Paths`."""
+        return self._pool.each(LayerPricing.on_path, job, *arguments)
+
+
 def _pricing(layers: Mapping[int, Layer], parameters: Parameters) -> dict[int, LayerPricing]:
     return {number: LayerPricing(layer, parameters) for number, layer in layers.items()}
 
 
 def _begin(layers: Mapping[int, Layer], parameters: Parameters) -> None:
     discard_stdout()
+    # As many processes as there are threads: those of the linear algebra would be too many.
+    threadpool_limits(1, "blas")
     _HELD.update(_pricing(layers, parameters))
 
 
 def _perform(job: Callable[..., _T], number: int, task: tuple[Any, ...]) -> _T:
     return job(_HELD[number], *task)
+
+
+def _perform_all(job: Callable[..., _T], arguments: tuple[Any, ...]) -> list[_T]:
+    return [job(_HELD[number], *arguments) for number in sorted(_HELD)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from operator import attrgetter
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,11 +17,14 @@ from ..method import Deadline
 from ..problem.instance import BoolArray, FloatArray
 from ..problem.layers import Layer
 from ..problem.solution import StoppedBy
+from ..splitting.layer_path import LayerPath
 from ..splitting.layer_split import LayerBound
 from .layer_search import LayerSearch, Valued
 from .layer_tree import Columns, Threshold, enumerate_columns, small_enough
 from .parameters import Parameters
 from .relaxation import Duals, LayerRelaxation, Relaxed
+
+_T = TypeVar("_T")
 
 #: HiGHS' options for a layer's integer program. Measured on dense layers of 8 experts: 4 times
 #: faster than its defaults. The search already found the best placement nearly always, and strong
@@ -89,27 +94,26 @@ class LayerPricing:
         self.layer, self.parameters = layer, parameters
         self._search = LayerSearch(layer, parameters)
         self._relaxed: tuple[FloatArray, float, Relaxed] | None = None
+        self._path: LayerPath | None = None
         self._split: tuple[LayerBound, FloatArray] | None = None
 
     @cached_property
     def _relaxation(self) -> LayerRelaxation:
         return LayerRelaxation(self.layer)
 
-    def learn(
-        self,
-        split: LayerBound,
-        share: FloatArray,
-        prices: FloatArray,
-        deadline: Deadline,
-        most_s: float,
-    ) -> list[BoolArray]:
-        """Take a split of the terms' weights in place of the relaxation, where that is too large.
+    def set_out(self, weight: FloatArray, limit_unit: FloatArray) -> None:
+        """Begin the layer's part of a `Splitting`, see `LayerPath`."""
+        self._path = LayerPath(self.layer, weight, limit_unit)
+
+    def on_path(self, job: Callable[..., _T], *arguments: Any) -> _T:
+        """Run a method of `LayerPath`."""
+        return job(self._path, *arguments)
+
+    def learn(self, prices: FloatArray, deadline: Deadline, most_s: float) -> list[BoolArray]:
+        """Take the path's split in place of the relaxation, where that is too large.
 
         Parameters
         ----------
-        split : LayerBound
-        share : float array [N, E]
-            A fractional placement that goes with it.
         prices : float array [N]
             Of one expert on each server, in seconds, >= 0.
         deadline : Deadline
@@ -122,6 +126,10 @@ class LayerPricing:
             Placements whose experts have at least some share, as they are and improved.
         """
         until = deadline.within(most_s)
+        assert self._path is not None
+        split, share = self._path.learnt()
+        # The places of the path need more memory than all else.
+        self._path = None
         starts = [self._whole(share, least) for least in _LEVELS]
         if split.value_s.size <= self.parameters.relaxed_numbers:
             starts.append(self._whole(self._relax(prices, 0.0, until).share, 0.5))

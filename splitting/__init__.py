@@ -13,7 +13,8 @@ each share of an expert is held by a single server, and a multiplier for each se
 sees to it that nobody needs more than the whole of it: the linear relaxation, and weaker.
 
 - `primal_dual`: the prices and splits with the smallest bound, for all layers together.
-- `layer_split`: one layer's part of that.
+- `layer_path`: one layer on that way; layers may be in different processes.
+- `layer_split`: one layer's part of the function that has its saddle there.
 - `holders`, `single_servers`: who holds an expert, as shares of sets of servers or of single ones.
 - `simplex`: the nearest point of a simplex, which is all that a step needs.
 """

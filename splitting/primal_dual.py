@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from operator import itemgetter
-from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..method import Deadline
 from ..problem.instance import FloatArray
-from ..problem.layers import Layer
-from .layer_split import LayerPoint, LayerSplit
+from .layer_path import LayerPath, Looked, Paths, Stepped
 
 #: Iterations between two looks at how far it is.
 _LOOK = 20
@@ -41,45 +38,6 @@ _LEAST_UNIT = 1e-12
 _ROUNDING = 1e-12
 
 
-class Place(NamedTuple):
-    """Where the method is.
-
-    Attributes
-    ----------
-    prices : float array [N]
-        Of a unit of room.
-    points : tuple of LayerPoint
-        Of each layer.
-    """
-
-    prices: FloatArray
-    points: tuple[LayerPoint, ...]
-
-
-class _Mean:
-    """The mean of some places, by the sizes of their steps."""
-
-    def __init__(self) -> None:
-        self.count, self._size = 0, 0.0
-        self._sums: list[FloatArray] = []
-
-    def add(self, step: float, place: Place) -> None:
-        parts = [place.prices]
-        parts += [part for p in place.points for part in (p.held, p.split, p.limit_s)]
-        if self.count:
-            for total, part in zip(self._sums, parts, strict=True):
-                total += step * part
-        else:
-            self._sums = [step * part for part in parts]
-        self.count, self._size = self.count + 1, self._size + step
-
-    def place(self, layers: Sequence[LayerSplit]) -> Place:
-        prices, *parts = (total / self._size for total in self._sums)
-        threes = (parts[k : k + 3] for k in range(0, len(parts), 3))
-        points = (layer.point(*each) for layer, each in zip(layers, threes, strict=True))
-        return Place(prices, tuple(points))
-
-
 class Splitting:
     """Looks for the prices and splits with the smallest bound.
 
@@ -91,7 +49,8 @@ class Splitting:
 
     Parameters
     ----------
-    layers : sequence of Layer
+    paths : Paths
+        Of the layers.
     weight : float array [N, L]
         Of an expert of each layer on each server.
     room : float array [N]
@@ -100,23 +59,22 @@ class Splitting:
     ----------
     bound_s : float
         No placement saves more.
-    best : Place
-        Of the bound.
+    prices : float array [N]
+        Of a unit of room, those of the bound.
     worth_s : tuple of float
         What each layer is worth there at most.
     value_s : float
         What a fractional placement within the capacities saves: the bound cannot fall below it.
-    shares : list of float arrays [N, E]
-        Who holds what, layer by layer, where the gap between bound and value was smallest.
+        The paths know its shares where the gap between both was smallest.
     iterations : int
     """
 
-    def __init__(self, layers: Sequence[Layer], weight: FloatArray, room: FloatArray) -> None:
-        self.layers = [LayerSplit(layer) for layer in layers]
-        self._weight, self._room = weight, room
-        experts = np.array([layer.experts for layer in layers])
+    def __init__(self, paths: Paths, weight: FloatArray, room: FloatArray) -> None:
+        self._paths, self._weight, self._room = paths, weight, room
+        experts = np.array([layer.experts for layer in paths.layers])
         most = weight @ experts
-        total_s = sum(layer.total_s for layer in self.layers)
+        self.worth_s = tuple(float(layer.terms.weight_s.sum()) for layer in paths.layers)
+        total_s = sum(self.worth_s)
         # Servers without room, or without anything to cache, have no use for a price.
         most = np.where(most > 0, most, 1.0)
         reached = np.where(room > 0, np.minimum(room, most), most)
@@ -124,14 +82,11 @@ class Splitting:
         #: Units of the steps of prices, and of those of the layers' limits.
         least = _LEAST_UNIT * total_s
         self._unit = np.maximum(_PRICE_STEP * first / most, least)
-        self._limit_unit = np.maximum(_PRICE_STEP * first[:, None] * weight / experts, least)
-        self._here = Place(
-            np.where(most > room, first, 0.0), tuple(layer.start() for layer in self.layers)
-        )
-        self.bound_s, self.best, self.value_s = total_s * (1 + _ROUNDING), self._here, 0.0
-        self.worth_s = tuple(layer.total_s for layer in self.layers)
+        paths.begin(weight, np.maximum(_PRICE_STEP * first[:, None] * weight / experts, least))
+        self._here = self.prices = np.where(most > room, first, 0.0)
+        self._used = np.zeros_like(self._here)
+        self.bound_s, self.value_s = total_s * (1 + _ROUNDING), 0.0
         self._step, self.iterations = _STEP, 0
-        self.shares: list[FloatArray] = []
 
     def rounds(self, deadline: Deadline, gap: float) -> Iterator[float]:
         """Improve the bound until it is as good as it gets or time is over.
@@ -157,13 +112,17 @@ class Splitting:
                     mean.add(self._iterate(weight), self._here)
                     if deadline.passed():
                         break
-            looks = [(self._look(place), place) for place in (self._here, mean.place(self.layers))]
-            gap_s, end = min(looks, key=itemgetter(0))
-            self.shares = [
-                layer.side.share(point.held)
-                for layer, point in zip(self.layers, end.points, strict=True)
-            ]
+                places = self._here, mean.prices
+                looked = list(zip(*self._paths.each(LayerPath.look, *places), strict=True))
+                gaps, best = [], None
+                for number, (prices, layers) in enumerate(zip(places, looked, strict=True)):
+                    gap_s, better = self._look(prices, layers)
+                    gaps.append(gap_s)
+                    best = number if better else best
+                end = int(np.argmin(gaps))
+                self._paths.each(LayerPath.keep, best, end)
             yield self.bound_s
+            gap_s = gaps[end]
             bounds.append(self.bound_s)
             # Done, or no better for half of the time.
             before = bounds[len(bounds) // 2] if len(bounds) >= _PATIENCE else np.inf
@@ -175,79 +134,80 @@ class Splitting:
             fallen = gap_s <= _FALLEN * first or last < gap_s <= _STALLED * first
             last = gap_s
             if fallen or mean.count >= _LONG * self.iterations:
-                weight = self._weighted(weight, begin, end)
-                self._here = begin = end
+                lengths = self._paths.each(LayerPath.restart, end)
+                up, down = (sum(parts) for parts in zip(*lengths, strict=True))
+                weight = _weighted(weight, up, down + self._squared(begin, places[end]))
+                self._here = begin = places[end]
+                self._used = self._room_used(looked[end])
                 mean, first, last = _Mean(), gap_s, np.inf
 
     def _iterate(self, weight: float) -> float:
         """Take a step that is short enough; its size."""
         here = self._here
-        used = self._used(here.points)
         while True:
             size = self._step
             up, down = size * weight, size / weight
-            done = [self._stepped(number, here, up, down) for number in range(len(self.layers))]
-            points = tuple(new for new, _ in done)
-            now = self._used(points)
-            spare = self._room - (2 * now - used)
-            prices = np.maximum(here.prices - down * self._unit * spare, 0.0)
-            there = Place(prices, points)
-            above, below = self._squared(here, there)
+            done = self._paths.each(LayerPath.step, here, up, down)
+            now = self._room_used(done)
+            spare = self._room - (2 * now - self._used)
+            prices = np.maximum(here - down * self._unit * spare, 0.0)
+            above = sum(step.up for step in done)
+            below = sum(step.down for step in done) + self._squared(here, prices)
+            coupling = sum(step.coupling for step in done)
+            coupling -= float((prices - here) @ (now - self._used))
             squared = above / weight + below * weight
-            coupling = sum(part for _, part in done) - float((prices - here.prices) @ (now - used))
             longest = squared / (2 * abs(coupling)) if coupling else np.inf
             self.iterations += 1
             k = self.iterations + 1.0
             self._step = min((1 - k**-0.3) * longest, (1 + k**-0.6) * size, _LONGEST)
             if not size > longest:
-                self._here = there
+                self._paths.each(LayerPath.take, size)
+                self._here, self._used = prices, now
                 return size
 
-    def _stepped(
-        self, number: int, here: Place, up: float, down: float
-    ) -> tuple[LayerPoint, float]:
-        """A layer's step, and what its two parts have in common."""
-        layer, point, unit = self.layers[number], here.points[number], self._limit_unit[:, number]
-        new = layer.step(point, self._weight[:, number] * here.prices, unit, up, down)
-        return new, layer.coupling(point, new)
-
-    def _squared(self, old: Place, new: Place) -> tuple[float, float]:
-        """The squared lengths of the way up, in who holds what, and down, in all else."""
-        parts = [
-            layer.squared(old.points[number], new.points[number], self._limit_unit[:, number])
-            for number, layer in enumerate(self.layers)
-        ]
-        prices = float((np.square(new.prices - old.prices) / self._unit).sum())
-        return sum(up for up, _ in parts), sum(down for _, down in parts) + prices
-
-    def _look(self, place: Place) -> float:
-        """Keep the place if its bound is the best; its gap."""
-
-        def both(number: int) -> tuple[float, float]:
-            layer, point = self.layers[number], place.points[number]
-            prices = self._weight[:, number] * place.prices
-            return layer.bound(point).worth_s(prices), layer.gain_s(point)
-
-        worth, gain = np.array([both(number) for number in range(len(self.layers))]).T
-        bound = float(place.prices @ self._room + worth.sum()) * (1 + _ROUNDING)
-        used = self._used(place.points)
+    def _look(self, prices: FloatArray, layers: Sequence[Looked]) -> tuple[float, bool]:
+        """The gap of a place, and whether its bound is the best."""
+        worth = np.array([layer.worth_s for layer in layers])
+        bound = float(prices @ self._room + worth.sum()) * (1 + _ROUNDING)
+        used = self._room_used(layers)
         over = used > self._room
         fits = float((self._room[over] / used[over]).min(initial=1.0))
-        value = float(gain.sum()) * fits
-        if bound < self.bound_s:
-            self.bound_s, self.best, self.worth_s = bound, place, tuple(worth.tolist())
+        value = float(np.array([layer.gain_s for layer in layers]).sum()) * fits
+        better = bound < self.bound_s
+        if better:
+            self.bound_s, self.prices, self.worth_s = bound, prices, tuple(worth.tolist())
         self.value_s = max(self.value_s, value)
-        return bound - value
+        return bound - value, better
 
-    def _used(self, points: Sequence[LayerPoint]) -> FloatArray:
+    def _squared(self, old: FloatArray, new: FloatArray) -> float:
+        """The squared length of a change of the prices."""
+        return float((np.square(new - old) / self._unit).sum())
+
+    def _room_used(self, layers: Sequence[Stepped] | Sequence[Looked]) -> FloatArray:
         """The room that is used on each server."""
-        used: FloatArray = (self._weight.T * np.array([p.used for p in points])).sum(axis=0)
+        used: FloatArray = (self._weight.T * np.array([layer.used for layer in layers])).sum(axis=0)
         return used
 
-    def _weighted(self, weight: float, old: Place, new: Place) -> float:
-        """The weight with which both kinds of steps went as far since the last start."""
-        up, down = self._squared(old, new)
-        if min(up, down) <= 0:
-            return weight
-        wanted = np.sqrt(weight * np.sqrt(up / down))
-        return float(np.clip(wanted, 1 / _WEIGHT, _WEIGHT))
+
+class _Mean:
+    """The mean of some prices, by the sizes of their steps."""
+
+    def __init__(self) -> None:
+        self.count, self._size = 0, 0.0
+        self._sum: FloatArray | float = 0.0
+
+    def add(self, size: float, prices: FloatArray) -> None:
+        self._sum = self._sum + size * prices
+        self.count, self._size = self.count + 1, self._size + size
+
+    @property
+    def prices(self) -> FloatArray:
+        return np.asarray(self._sum / self._size)
+
+
+def _weighted(weight: float, up: float, down: float) -> float:
+    """The weight with which both kinds of steps went as far since the last start."""
+    if min(up, down) <= 0:
+        return weight
+    wanted = np.sqrt(weight * np.sqrt(up / down))
+    return float(np.clip(wanted, 1 / _WEIGHT, _WEIGHT))

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from expertcache import bound
 from expertcache.command_line.parser import main
+from expertcache.decomposition.dual import Dual
 from expertcache.decomposition.dual_bound import dual_bound
+from expertcache.decomposition.master import RestrictedMaster
 from expertcache.decomposition.parameters import Parameters
+from expertcache.decomposition.pool import LayerPool
 from expertcache.linear.coverage_program import coverage_program
 from expertcache.linear.highs import run_highs
 from expertcache.method import Limits
@@ -249,3 +252,33 @@ def test_layers_too_large_for_a_tree_are_split(numbers, random_instance):
     assert {"split": 3} in [row["pricing"] for row in alone.meta["log"]]
     limit = latency_empty_s(instance) - alone.bound_saving_s
     assert limit == pytest.approx(found.bound_latency_s, rel=1e-3)
+
+
+def test_any_number_of_processes_splits_alike(random_instance):
+    instance = random_instance(
+        1, layers=3, experts=10, servers=3, rows=60, users=5, top_k=2, capacity=0.2
+    )
+    layers = split_layers(instance, coverage_terms(instance))
+    found = []
+    for threads in (1, 2, 8):
+        with LayerPool(layers, Limits(threads=threads), Parameters(tree_experts=8)) as pool:
+            dual = Dual(RestrictedMaster(instance, layers), pool)
+            bounds = list(dual.split(Limits().deadline()))
+            found.append((bounds, dual.best.prices.tolist(), len(dual.master)))
+    assert found[0] == found[1] == found[2]
+    assert len(found[0][0]) > 1
+
+
+def test_processes_that_are_stopped_while_they_split(random_instance):
+    instance = random_instance(
+        1, layers=3, experts=20, servers=3, rows=600, users=5, top_k=2, capacity=0.2
+    )
+    begun = []
+
+    def stop(event):
+        begun.append(event)
+        return event.bound_latency_s is not None
+
+    found = solve(instance, "decomposition", limits=Limits(threads=2), callback=stop)
+    assert found.stopped_by == "interrupted"
+    assert found.bound_latency_s == begun[-1].bound_latency_s > 0

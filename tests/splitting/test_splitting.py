@@ -14,6 +14,7 @@ from expertcache.problem.layers import split_layers
 from expertcache.problem.terms import coverage_terms
 from expertcache.splitting import layer_split
 from expertcache.splitting.holders import Holders, needed_holders
+from expertcache.splitting.layer_path import Paths
 from expertcache.splitting.layer_split import LayerPoint, LayerSplit
 from expertcache.splitting.primal_dual import Splitting
 from expertcache.splitting.single_servers import SingleServers
@@ -35,7 +36,7 @@ def _splitting(instance, gap=5e-4, rounds=100):
     if not layers:
         pytest.skip("nothing to gain")
     master = RestrictedMaster(instance, layers)
-    splitting = Splitting(layers, master.weight, master.room)
+    splitting = Splitting(Paths(layers), master.weight, master.room)
     bounds = list(islice(splitting.rounds(Limits().deadline(), gap), rounds))
     return splitting, bounds
 
@@ -60,7 +61,7 @@ def test_no_placement_saves_more(
     if not parts:
         return
     splitting, bounds = _splitting(instance, rounds=4)
-    assert isinstance(splitting.layers[0].side, side)
+    assert isinstance(LayerSplit(parts[0]).side, side)
     most = latency_empty_s(instance) - brute_force_latency(instance)
     assert bounds == sorted(bounds, reverse=True)
     assert bounds[-1] >= most - 1e-12 * latency_empty_s(instance)
@@ -127,15 +128,15 @@ def test_same_steps_same_bytes(random_instance):
     instance = random_instance(4, layers=3, experts=6, servers=3, rows=60, capacity=0.3)
     first, second = (_splitting(instance, rounds=10) for _ in range(2))
     assert first[1] == second[1]
-    assert (first[0].best.prices == second[0].best.prices).all()
+    assert (first[0].prices == second[0].prices).all()
 
 
 def test_time_that_is_over_leaves_what_all_terms_weigh(random_instance):
     instance = random_instance(4, layers=3, experts=6, servers=3, rows=60, capacity=0.3)
     layers = split_layers(instance, coverage_terms(instance))
     master = RestrictedMaster(instance, layers)
-    splitting = Splitting(layers, master.weight, master.room)
+    splitting = Splitting(Paths(layers), master.weight, master.room)
     assert list(splitting.rounds(Limits(1e-9).deadline(), 0.0)) == []
     total = sum(layer.terms.weight_s.sum() for layer in layers)
     assert splitting.bound_s == pytest.approx(total)
-    assert splitting.shares == []
+    assert splitting.iterations == 0
