@@ -186,11 +186,15 @@ class Method:
         InputError
             If an option is unknown or its value does not fit.
         """
+        tuning = self.tuning()
+        if not given:
+            # Looking types up takes as long as solving a tiny instance.
+            return {} if tuning is None else {"parameters": tuning}
         try:
             types = get_type_hints(self.run)
         except NameError as error:
             raise InputError(f"{self.name}: unknown type of an option: {error}") from None
-        own, tuning = self.option_defaults(), self.tuning()
+        own = self.option_defaults()
         known = dict(own)
         if tuning is not None:
             types |= get_type_hints(type(tuning), include_extras=True)
