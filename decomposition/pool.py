@@ -124,13 +124,11 @@ class LayerPool:
         """
         if self.processes == 1:
             return [job(self._held[number], *arguments) for number in range(len(self.layers))]
-        told: dict[int, _T] = {}
         with self._alive():
             jobs = [worker.submit(_perform_all, job, arguments) for worker in self._workers]
-            for k, part in enumerate(jobs):
-                found = self._result(part)
-                told |= zip(range(k, len(self.layers), self.processes), found, strict=True)
-        return [told[number] for number in range(len(self.layers))]
+            parts = [self._result(each) for each in jobs]
+        count = self.processes
+        return [parts[number % count][number // count] for number in range(len(self.layers))]
 
     @contextmanager
     def _alive(self) -> Iterator[None]:

@@ -126,7 +126,6 @@ class LayerSplit:
             self.side = Holders(layer, holders, whole)
         #: The servers on which not all experts fit.
         self._limited = layer.most < E
-        self.total_s = float(terms.weight_s.sum())
 
     def start(self) -> LayerPoint:
         """Nothing is cached, and weights are split in equal parts."""

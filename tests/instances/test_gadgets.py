@@ -34,7 +34,7 @@ def test_every_promise_is_kept():
         assert best.status == "optimal"
         for method in METHODS:
             found = find_method(method)
-            slow = method in ("enumeration-greedy", "milp", "local-search")
+            slow = method in ("enumeration-greedy", "milp")
             if found.places and not slow and not found.unsupported(instance):
                 solution = solve(instance, method)
                 promise = a_priori(solution, structure)

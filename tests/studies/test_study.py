@@ -186,7 +186,7 @@ def test_no_ratio_where_nothing_can_be_saved(tmp_path, capsys):
     words = ["study", "--set", "layers=1", "--set", "servers=3", "--set", "users=6"]
     words += ["--set", "area_m=500", "--sweep", "capacity=0.1,0.4", "--instance-seed", "1"]
     words += ["--methods", "exact,cloud-only"]
-    for reference in ("milp", "none"):
+    for reference in ("milp", "lp", "none"):
         folder = tmp_path / reference
         assert main([*words, "--reference", reference, "--output", str(folder)]) == 0
         out = capsys.readouterr().out
