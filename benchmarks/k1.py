@@ -160,8 +160,8 @@ def certified(instance: Instance, method: str, limit: float, threads: int) -> No
     solution = solve(instance, method, limits=Limits(time_s=limit, threads=threads))
     assert solution.certified_ratio is not None
     print(
-        f"{instance.name:<28} {len(instance.requests)} pairs: {solution.status}, certified "
-        f"{solution.certified_ratio:.4%} in {solution.seconds:.1f} s "
+        f"{instance.name:<28} {len(instance.requests)} pairs, {method}: {solution.status}, "
+        f"certified {solution.certified_ratio:.4%} in {solution.seconds:.1f} s "
         f"({time.process_time() - began:.1f} s of processor time)",
         flush=True,
     )
@@ -190,7 +190,8 @@ def main() -> None:
     else:
         for scattered in (False, True):
             instance = odd_sizes(1, 20, 440, FOUR, scattered=scattered)
-            certified(instance, "configuration", limit, threads)
+            for method in ("configuration", "exact"):
+                certified(instance, method, limit, threads)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ _TOLERANCE = PROOF_TOLERANCE / 2
 #: Shortest steps on the prices of bytes, of which there are few.
 _SHORT = 0.05
 
-#: Sets are kept anew while that lowers the bound by more than this share.
+#: Sets are kept anew while that lowers the bound, or the gap, by more than this share of the bound.
 _WORTH_KEEPING = 1e-4
 
 #: Gap, as a share of the bound, above which prices of clients are tried after prices of bytes: the
@@ -109,15 +109,17 @@ class Search:
         Parameters
         ----------
         rounds : float
-            At most; where the table of server sets does not fit, rounds are not counted.
+            At most; where the table of server sets does not fit, rounds are not counted: then it
+            begins again from the best placement.
         threads : int
             That look at tables which do not fit together.
         """
         if self._sets is None:
+            gap_s = self.bound_s - self.saving_s
             self._keep_sets(threads)
             if self.bound_s - self.saving_s > _LARGE_GAP * self.bound_s:
                 self._price_clients()
-            return True
+            return gap_s - (self.bound_s - self.saving_s) <= _WORTH_KEEPING * self.bound_s
         if self._step == 0:
             self._price_bytes(self._sets)
         scale = self._cost + _LEAST_SCALE * float(self._cost.mean() if self._cost.size else 0.0)
