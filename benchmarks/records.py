@@ -1,10 +1,10 @@
 """Improve the table of best known solutions, instances/records.csv.
 
-    python benchmarks/records.py SUITE ... [--time-limit 300] [--jobs 2] [--missing]
+    python benchmarks/records.py NAME ... [--time-limit 300] [--jobs 2] [--missing]
 
-For each instance: `exact` where its model is not too large, and `local-search` where that proves
-nothing; else `decomposition`; from the best placement so far. Better placements go to
-instances/placements, the table is written after every instance.
+NAME is a suite or an instance of one. For each instance: `exact` where its model is not too large,
+and `local-search` where that proves nothing; else `decomposition`; from the best placement so far.
+Better placements go to instances/placements, the table is written after every instance.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import msgspec
 from expertcache import SUITES, Instance, Limits, Placement, Record, Suite, evaluate, records, solve
 from expertcache.instances.recipe import Gadgets, Generated
 from expertcache.instances.records import stored_placement
-from expertcache.instances.suites import find_suite
 from expertcache.problem.file_kind import FileKind
 from expertcache.problem.files import write_bytes
 from expertcache.problem.instance_file import instance_bytes
@@ -112,7 +111,8 @@ def save(table: dict[str, Record]) -> None:
 def main() -> None:
     """Improve and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("suites", nargs="+", choices=list(SUITES), metavar="SUITE")
+    known = [*SUITES, *(recipe.name for suite in SUITES.values() for recipe in suite.recipes)]
+    parser.add_argument("names", nargs="+", choices=known, metavar="NAME")
     parser.add_argument("--time-limit", type=float, default=300.0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--missing", action="store_true", help="only what has no record")
@@ -121,9 +121,10 @@ def main() -> None:
     with ProcessPoolExecutor(arguments.jobs) as pool:
         tasks = [
             pool.submit(improve, suite, recipe, arguments.time_limit, table.get(recipe.name))
-            for suite in map(find_suite, arguments.suites)
+            for suite in SUITES.values()
             for recipe in suite.recipes
-            if not (arguments.missing and recipe.name in table)
+            if {suite.name, recipe.name} & set(arguments.names)
+            and not (arguments.missing and recipe.name in table)
         ]
         for task in tqdm(as_completed(tasks), total=len(tasks), disable=None):
             record, rows = task.result()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..instances.model_table import model_table
 from ..problem.files import check_writable
-from ..problem.instance import Instance
 from ..problem.instance_file import read_instance
 from .output import print_text
 from .words import placement_in
@@ -28,6 +27,7 @@ def export_placement(
     to: str,
     model: str | None,
     dense_layers: int | None,
+    layer_step: int | None,
     output: str,
 ) -> int:
     """Write a placement as a serving engine loads it."""
@@ -37,13 +37,14 @@ def export_placement(
     find_target(to)
     loaded = read_instance(instance)
     placement = placement_in(solution, loaded, own=True)
-    dense = _dense_layers(loaded, model) if dense_layers is None else dense_layers
-    usage = write_placement(loaded, placement, output, engine=to, model=model, dense_layers=dense)
+    known = model_table().get(loaded.models[0].name if model is None else model)
+    if dense_layers is None:
+        dense_layers = 0 if known is None else known.dense_layers
+    if layer_step is None:
+        layer_step = 1 if known is None else known.layer_step
+    usage = write_placement(
+        loaded, placement, output, engine=to, model=model, dense_layers=dense_layers,
+        layer_step=layer_step,
+    )  # fmt: skip
     print_text(f"wrote {output}" + (f": {usage}" if usage else ""))
     return 0
-
-
-def _dense_layers(instance: Instance, name: str | None) -> int:
-    """Dense layers before the first MoE layer, as the model table knows them."""
-    card = model_table().get(instance.models[0].name if name is None else name)
-    return 0 if card is None else card.dense_layers

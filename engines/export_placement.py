@@ -23,6 +23,7 @@ def export_placement(
     engine: str,
     model: str | None = None,
     dense_layers: int = 0,
+    layer_step: int = 1,
 ) -> str:
     """Write a placement as an engine loads it; docs/routing.md describes the files.
 
@@ -38,6 +39,8 @@ def export_placement(
     dense_layers : int
         Layers without experts before the model's first MoE layer: the instance counts MoE layers
         only, SGLang, ktransformers and llama.cpp count all.
+    layer_step : int
+        From there on every so manyth layer of the model is an MoE layer.
 
     Returns
     -------
@@ -51,7 +54,7 @@ def export_placement(
     """
     path = Path(path)
     write = find_target(engine)
-    written = write(placement_of(instance, placement, model, dense_layers))
+    written = write(placement_of(instance, placement, model, dense_layers, layer_step))
     ending = _ENDINGS.get(engine, "")
     if not path.name.endswith(ending) or path.suffix.lower() == ".gz":
         raise InputError(f"{path}: {engine} takes {f'{ending} files' if ending else 'no .gz'}")

@@ -33,8 +33,9 @@ def write_ktransformers(placed: ModelPlacement) -> Written:
         import torch
     except ImportError:
         raise InputError("ktransformers: needs torch: pip install 'expertcache[torch]'") from None
-    dense = np.zeros((placed.dense_layers, held.shape[1]), dtype=np.int64)
-    counts = np.concatenate([dense, held.astype(np.int64)])[None]
+    number = placed.layer_numbers()
+    counts = np.zeros((1, number[-1] + 1, held.shape[1]), dtype=np.int64)
+    counts[0, number] = held
     file = io.BytesIO()
     torch.save({"logical_count": torch.from_numpy(counts)}, file)
     return Written(

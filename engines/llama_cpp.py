@@ -50,8 +50,9 @@ def write_llama_cpp(placed: ModelPlacement) -> Written:
             f"llama.cpp: layer {twice[0]} is on {names}; a tensor has one place, and no copies"
         )
     places = [*zip(placed.servers, whole, strict=True), ("CPU", ~whole.any(axis=0))]
+    number = placed.layer_numbers()
     patterns = [
-        rf"blk\.({'|'.join(map(str, (np.flatnonzero(own) + placed.dense_layers).tolist()))})"
+        rf"blk\.({'|'.join(map(str, number[own].tolist()))})"
         f"{_EXPERTS}={name}"
         for name, own in places
         if own.any()

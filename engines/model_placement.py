@@ -6,10 +6,11 @@ import shlex
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 
 from ..problem.errors import InputError
 from ..problem.file_kind import FileKind
-from ..problem.instance import BoolArray, Instance, Model
+from ..problem.instance import BoolArray, Instance, IntArray, Model
 from ..problem.placement import Placement
 
 
@@ -26,12 +27,19 @@ class ModelPlacement:
         Which server caches which expert of which MoE layer.
     dense_layers : int
         Layers without experts before the first MoE layer, which some engines count.
+    layer_step : int
+        From there on every so manyth layer is an MoE layer.
     """
 
     model: Model
     servers: tuple[str, ...]
     cached: BoolArray
     dense_layers: int = 0
+    layer_step: int = 1
+
+    def layer_numbers(self) -> IntArray:
+        """Where the MoE layers stand among all layers; [L]."""
+        return self.dense_layers + self.layer_step * np.arange(self.model.layers)
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,11 @@ class Written:
 
 
 def placement_of(
-    instance: Instance, placement: Placement, name: str | None, dense_layers: int = 0
+    instance: Instance,
+    placement: Placement,
+    name: str | None,
+    dense_layers: int = 0,
+    layer_step: int = 1,
 ) -> ModelPlacement:
     """Take the placement of one model out of that of all.
 
@@ -70,16 +82,19 @@ def placement_of(
     placement : Placement
     name : str or None
         Of the model; may be left out where there is only one.
-    dense_layers : int
+    dense_layers, layer_step : int
+        See `ModelPlacement`.
 
     Raises
     ------
     InputError
-        If the model is unknown, or not named where there are several.
+        If the model is unknown, or not named where there are several, or its layers cannot be.
     """
     names = [model.name for model in instance.models]
     if not 0 <= dense_layers <= 1000:
         raise InputError(f"dense layers: must be between 0 and 1000, got {dense_layers}")
+    if not 1 <= layer_step <= 1000:
+        raise InputError(f"layer step: must be between 1 and 1000, got {layer_step}")
     if name is None and len(names) > 1:
         raise InputError(f"model: an engine serves one, name it: {', '.join(names)}")
     if name is not None and names.count(name) != 1:
@@ -94,4 +109,5 @@ def placement_of(
         instance.server_names,
         cached.reshape(instance.servers, model.layers, model.experts),
         dense_layers,
+        layer_step,
     )

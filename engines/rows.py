@@ -20,7 +20,8 @@ def write_rows(placed: ModelPlacement) -> Written:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEADER)
     model = placed.model
+    number = placed.layer_numbers().tolist()
     for n, layer, expert in np.argwhere(placed.cached).tolist():
-        row = (placed.servers[n], model.name, layer + placed.dense_layers, expert)
+        row = (placed.servers[n], model.name, number[layer], expert)
         writer.writerow((*row, model.expert_bytes))
     return Written(text.getvalue().encode(), _FILE)

@@ -26,8 +26,10 @@ def write_sglang(placed: ModelPlacement) -> Written:
     slots = slots_of(placed)
     layers, ranks, own = slots.shape
     table = slots.reshape(layers, ranks * own)
-    dense = np.tile(np.arange(ranks * own) % placed.model.experts, (placed.dense_layers, 1))
-    content = {"physical_to_logical_map": np.concatenate([dense, table]).tolist()}
+    number = placed.layer_numbers()
+    rows = np.tile(np.arange(ranks * own) % placed.model.experts, (number[-1] + 1, 1))
+    rows[number] = table
+    content = {"physical_to_logical_map": rows.tolist()}
     redundant = ranks * own - placed.model.experts
     return Written(
         msgspec.json.encode(content) + b"\n",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -293,8 +294,12 @@ def card_of_config(values: Mapping[str, Any], name: str, where: str) -> ModelCar
         raise InputError(
             f"{config.where}: {numbers['top_k']} experts a token, of {numbers['experts']}"
         )
-    # The order of encoder and decoder is nobody's.
-    dense = 0 if kind == "switch_transformers" else routed.index(True)
+    at = [layer for layer, has_experts in enumerate(routed) if has_experts]
+    if kind == "switch_transformers":
+        # The order of encoder and decoder is nobody's.
+        at = list(range(len(at)))
+    steps = {after - before for before, after in pairwise(at)} or {1}
     return ModelCard(
-        name=name, gated=family.gated, dense_layers=dense, note="", source=where, **numbers
-    )
+        name=name, gated=family.gated, dense_layers=at[0],
+        layer_step=steps.pop() if len(steps) == 1 else 0, note="", source=where, **numbers,
+    )  # fmt: skip

@@ -47,6 +47,8 @@ class ModelCard:
         Parameters, biases included; shared experts are not counted, they stay on the device.
     dense_layers : int
         Layers without experts before the first MoE layer.
+    layer_step : int
+        From there on every so manyth layer is an MoE layer; 0 where they are not regular.
     note, source : str
     """
 
@@ -59,6 +61,7 @@ class ModelCard:
     gated: bool
     params_per_expert: int
     dense_layers: int
+    layer_step: int
     note: str
     source: str
 
@@ -82,6 +85,7 @@ def model_table() -> dict[str, ModelCard]:
     text = files(__package__).joinpath("models.csv").read_text(encoding="utf-8")
     counts = (
         "layers", "experts", "top_k", "hidden", "expert_ffn", "params_per_expert", "dense_layers",
+        "layer_step",
     )  # fmt: skip
     cards = {}
     for row in csv.DictReader(text.splitlines()):

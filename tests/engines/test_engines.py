@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from expertcache.engines.export_placement import export_placement
 from expertcache.engines.ktransformers import gpu_experts_option
@@ -100,6 +101,25 @@ def test_sglang_counts_dense_layers(exported):
     assert len(table) == LAYERS + 2
     assert all(set(row) == set(range(EXPERTS)) for row in table)
     assert np.array_equal(ranks_of_slots(table[2:], RANKS), cached)
+
+
+@pytest.mark.parametrize("step", [2, 3])
+def test_dense_layers_between(exported, step):
+    cached, number = even(), 1 + step * np.arange(LAYERS)
+    layers = {"dense_layers": 1, "layer_step": step}
+    path, _ = exported("sglang", cached, **layers)
+    table = json.loads(path.read_text())["physical_to_logical_map"]
+    assert len(table) == number[-1] + 1
+    assert all(set(row) == set(range(EXPERTS)) for row in table)
+    assert np.array_equal(ranks_of_slots([table[k] for k in number], RANKS), cached)
+    path, _ = exported("csv", cached, "out.csv", **layers)
+    rows = pd.read_csv(path)
+    for n, name in enumerate(dict.fromkeys(rows["server"])):
+        mine = rows[rows["server"] == name]
+        at = np.zeros((number[-1] + 1, EXPERTS), dtype=bool)
+        at[mine["layer"], mine["expert"]] = True
+        assert np.array_equal(at[number], cached[n])
+        assert at.sum() == cached[n].sum()
 
 
 def test_vllm(exported):
@@ -263,6 +283,7 @@ def test_what_an_engine_cannot_do_is_refused(exported, tmp_path):
         ("sglang", even(), {"name": "o.map"}, r"o.map: sglang takes .json files"),
         ("csv", even(), {"name": "o.csv.gz"}, r"o.csv.gz: csv takes no .gz"),
         ("csv", even(), {"dense_layers": -1}, r"dense layers: must be between 0 and"),
+        ("csv", even(), {"layer_step": 0}, r"layer step: must be between 1 and"),
     ]
     for engine, cached, options, says in cases:
         with pytest.raises(InputError, match=says):

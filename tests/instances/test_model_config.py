@@ -248,7 +248,9 @@ def test_every_model_of_the_table_is_here():
 @pytest.mark.parametrize("name", TABLE)
 def test_a_published_configuration_gives_the_row(name):
     card, row = card_of_config(TABLE[name], name, "config.json"), model_card(name)
-    for field in ("layers", "experts", "top_k", "hidden", "expert_ffn", "gated", "dense_layers"):
+    for field in (
+        "layers", "experts", "top_k", "hidden", "expert_ffn", "gated", "dense_layers", "layer_step",
+    ):  # fmt: skip
         assert getattr(card, field) == getattr(row, field), field
     for precision in ("bf16", "mxfp4"):
         assert card.model(precision) == row.model(precision)
