@@ -115,6 +115,13 @@ class Dual:
         if splitting.bound_s <= self.best.bound_s:
             self.best = self.last
 
+    def relax(self) -> bool:
+        """Price layers by relaxations instead of splits, where small enough; whether any is."""
+        relaxed = any(self.pool.each(LayerPricing.relax))
+        if relaxed:
+            self._prices = np.full(len(self.master.room), np.nan)
+        return relaxed
+
     def certify(
         self, prices: FloatArray, slack_s: float, deadline: Deadline, *, exactly: bool
     ) -> int:

@@ -51,6 +51,7 @@ def dual_bound(
         if not deadline.passed():
             part = deadline.part(parameters.start_share)
             dual.master.add_placement(in_turn(instance, range(instance.servers), part).cached)
+        dual.relax()
         generation = ColumnGeneration(dual)
         for done in generation.rounds(deadline):
             limits.watch.tell(bound_saving_s=done.bound_s)

@@ -34,6 +34,9 @@ _CLEAR = 1e-3
 #: share of the saving.
 _FALLS = 1e-5
 
+#: Before relaxations take the place of splits, if it closes so much of the gap.
+_SPLIT_FALLS = 0.25
+
 
 def price_and_round(
     instance: Instance,
@@ -118,7 +121,10 @@ class _Rounding:
             self._limits.watch.tell(bound_saving_s=bound_s)
         generation = ColumnGeneration(self._dual, self._incumbent)
         if large:
-            self._alternate(generation)
+            self._alternate(generation, _SPLIT_FALLS)
+            if not self._over() and self._dual.relax():
+                generation = ColumnGeneration(self._dual, self._incumbent)
+                self._alternate(generation)
         else:
             for done in generation.rounds(until):
                 self._limits.watch.tell(bound_saving_s=done.bound_s)
@@ -157,14 +163,20 @@ class _Rounding:
         placement = self._dual.master.rounded(limits, self._incumbent.best)
         self._ascend(placement, parameters.step_share)
 
-    def _alternate(self, generation: ColumnGeneration) -> None:
+    def _alternate(self, generation: ColumnGeneration, least: float = 0.0) -> None:
         """Look for columns and put them together in turn, while that closes the gap: after a split.
 
         Capacities may be missed, as best responses keep them afterwards; what these find are new
         columns.
+
+        Parameters
+        ----------
+        generation : ColumnGeneration
+        least : float
+            What a turn must close for another one, as a share of the gap.
         """
         incumbent, parameters, before = self._incumbent, self._parameters, np.inf
-        while before - incumbent.gap_s > _FALLS * incumbent.saving_s:
+        while before - incumbent.gap_s > max(_FALLS * incumbent.saving_s, least * before):
             before = incumbent.gap_s
             for done in generation.rounds(self._deadline.part(parameters.split_share)):
                 self._limits.watch.tell(bound_saving_s=done.bound_s)

@@ -110,7 +110,7 @@ class LayerPricing:
         return job(self._path, *arguments)
 
     def learn(self, prices: FloatArray, deadline: Deadline, most_s: float) -> list[BoolArray]:
-        """Take the path's split in place of the relaxation, where that is too large.
+        """Take the path's split in place of the relaxation, until `relax`.
 
         Parameters
         ----------
@@ -131,16 +131,20 @@ class LayerPricing:
         # The places of the path need more memory than all else.
         self._path = None
         starts = [self._whole(share, least) for least in _LEVELS]
-        if split.value_s.size <= self.parameters.relaxed_numbers:
-            starts.append(self._whole(self._relax(prices, 0.0, until).share, 0.5))
-        else:
-            self._split = split, share
+        self._split = split, share
         found = [
             self._search.search(prices, [start], until).cached
             for start in starts
             if not until.passed()
         ]
         return starts + found
+
+    def relax(self) -> bool:
+        """Price by the relaxation instead of a split, where it is small enough; whether it is."""
+        if self._split is None or self._split[0].value_s.size > self.parameters.relaxed_numbers:
+            return False
+        self._split = None
+        return True
 
     def columns(
         self, prices: FloatArray, threshold: Threshold, deadline: Deadline
