@@ -288,7 +288,7 @@ def export_placement(parser: argparse.ArgumentParser) -> None:
     add("--to", required=True, metavar="ENGINE", help="see docs/routing.md")
     add("--model", metavar="NAME", help="where the instance has several")
     add("--dense-layers", type=int, metavar="COUNT", help="before the first MoE layer")
-    add("--layer-step", type=int, metavar="COUNT", help="every so manyth one is an MoE layer")
+    add("--layer-step", type=int, metavar="COUNT", help="from one MoE layer to the next")
     add("--output", required=True, metavar="FILE")
 
 

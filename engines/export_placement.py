@@ -40,7 +40,7 @@ def export_placement(
         Layers without experts before the model's first MoE layer: the instance counts MoE layers
         only, SGLang, ktransformers and llama.cpp count all.
     layer_step : int
-        From there on every so manyth layer of the model is an MoE layer.
+        Layers of the model from one MoE layer to the next.
 
     Returns
     -------

@@ -28,7 +28,7 @@ class ModelPlacement:
     dense_layers : int
         Layers without experts before the first MoE layer, which some engines count.
     layer_step : int
-        From there on every so manyth layer is an MoE layer.
+        Layers from one MoE layer to the next.
     """
 
     model: Model

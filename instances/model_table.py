@@ -48,7 +48,7 @@ class ModelCard:
     dense_layers : int
         Layers without experts before the first MoE layer.
     layer_step : int
-        From there on every so manyth layer is an MoE layer; 0 where they are not regular.
+        Layers from one MoE layer to the next; 0 where that differs.
     note, source : str
     """
 
