@@ -53,12 +53,12 @@ class Enumeration:
 
     def obstacle(self) -> str | None:
         """Say why nothing can be enumerated, if that is so."""
+        if self._pool.large:
+            return "a layer is too large"
         if len(self._priced) < len(self._pool.layers):
             return "no round was certified"
         if any(priced.pricing is Pricing.STOPPED for priced in self._priced):
             return "a layer's bound was stopped by a limit"
-        if self._pool.large:
-            return "a layer is too large"
         if (self._weight != np.floor(self._weight)).any():
             return "the weights in the capacities are not whole numbers"
         return None

@@ -83,6 +83,11 @@ class Parameters:
         so much higher for what is missing, as a share, and lower for what is left.
     ascent_share : float
         Time for best responses from each of its placements then.
+    blocks : tuple of int
+        After a split, blocks into which the experts of a layer are merged, one number after the
+        other while that helps.
+    blocks_share : float
+        Time to solve each of these.
     enumeration_share : float
         Time for the enumeration; dives need the rest.
     first_loss, loss_growth : float
@@ -135,6 +140,8 @@ class Parameters:
     master_nodes: _Count = 200
     penalties: tuple[_Share, ...] = (0.05, 0.1, 0.2, 0.3)
     ascent_share: _Share = 0.4
+    blocks: tuple[_Positive, ...] = (5, 8, 4, 11, 16)
+    blocks_share: _Share = 0.1
     enumeration_share: _Share = 0.8
     first_loss: Annotated[float, Meta(gt=0, le=1)] = 1 / 16
     loss_growth: Annotated[float, Meta(ge=1.01, le=1e6)] = 1.5

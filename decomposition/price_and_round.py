@@ -18,6 +18,7 @@ from ..problem.placement import Placement
 from ..problem.solution import Solution, StoppedBy
 from ..problem.terms import coverage_terms
 from ..structure import Structure
+from .blocks import in_blocks
 from .column_generation import ColumnGeneration
 from .dual import Dual
 from .dual_bound import dual_bound
@@ -34,8 +35,11 @@ _CLEAR = 1e-3
 #: share of the saving.
 _FALLS = 1e-5
 
-#: Before relaxations take the place of splits, if it closes so much of the gap.
-_SPLIT_FALLS = 0.25
+#: Blocks of experts are too coarse to close a smaller gap, as a share of the saving.
+_FINE = 3e-3
+
+#: So many numbers of blocks that do not help are enough.
+_IDLE = 2
 
 
 def price_and_round(
@@ -52,7 +56,8 @@ def price_and_round(
     over all columns known so far, and the result improved by best responses of single servers. Once
     the bound is done, placements that lose little against it are enumerated, until the best one is
     proved or time is over. Where that cannot be, parts of the layers are solved on their own with
-    the capacity that the others leave (dives). Never worse than the start, by default `successive`
+    the capacity that the others leave (dives). Layers too large to enumerate are solved with their
+    experts in blocks, and searched in the end. Never worse than the start, by default `successive`
     as far as it gets in its share of the time.
 
     Parameters
@@ -115,38 +120,64 @@ class _Rounding:
 
     def run(self, seed: int) -> dict[str, str]:
         """Take all steps until the gap is closed or time is over; what there is to tell."""
-        large = bool(self._dual.pool.large)
         until = self._deadline.part(self._parameters.bound_share)
         for bound_s in self._dual.split(until):
             self._limits.watch.tell(bound_saving_s=bound_s)
         generation = ColumnGeneration(self._dual, self._incumbent)
-        if large:
-            self._alternate(generation, _SPLIT_FALLS)
-            if not self._over() and self._dual.relax():
-                generation = ColumnGeneration(self._dual, self._incumbent)
-                self._alternate(generation)
+        if self._dual.pool.large:
+            self._from_split(generation, seed)
         else:
             for done in generation.rounds(until):
                 self._limits.watch.tell(bound_saving_s=done.bound_s)
                 self._round_up()
                 if self._incumbent.closed():
                     break
-        if not self._dual.pool.layers or self._over():
+        if not self._dual.pool.layers or self._incumbent.closed():
             return {}
         told = self._enumerate()
-        for least in self._parameters.dives:
+        for least in () if self._dual.pool.large else self._parameters.dives:
             if not self._over():
                 self._dive(least)
-                if large:
-                    self._alternate(generation)
-                else:
-                    self._round_up()
-        if large and not self._over():
-            self._search(seed)
+                self._round_up()
         return told
 
+    def _from_split(self, generation: ColumnGeneration, seed: int) -> None:
+        """All steps for large layers after their split, until none helps."""
+        self._turn(generation)
+        self._merge()
+        if not self._over() and self._dual.relax():
+            generation = ColumnGeneration(self._dual, self._incumbent)
+            self._alternate(generation)
+        falls = True
+        while falls and not self._over():
+            before = self._incumbent.gap_s
+            self._search(seed)
+            self._alternate(generation)
+            falls = self._falls(before)
+
+    def _merge(self) -> None:
+        """Solve with the experts in blocks, few enough to be enumerated, until two did not help.
+
+        Where few layers fit on a server the gap comes from what is left of its room: it goes to
+        parts of layers that several servers share. Columns of single layers know nothing of that.
+        """
+        instance, incumbent, parameters = self._instance, self._incumbent, self._parameters
+        idle = 0
+        for count in parameters.blocks:
+            before = incumbent.saving_s
+            if idle == _IDLE or self._over() or incumbent.gap_s <= _FINE * before:
+                return
+            blocks = in_blocks(instance, self._dual.pool.layers, count)
+            if blocks is None:
+                continue
+            part = self._deadline.part(parameters.blocks_share)
+            limits = part.limits(threads=self._limits.threads)
+            cached = blocks.expanded(self._solved(blocks.instance, limits))
+            self._ascend(cached, parameters.ascent_share)
+            idle += incumbent.saving_s <= before
+
     def _search(self, seed: int) -> None:
-        """Search from the best placement: nothing else is left where layers are large."""
+        """Search from the best placement."""
         limits, best = self._deadline.limits(threads=self._limits.threads), self._incumbent.best
         start = Placement.of(self._instance, best)
         found = local_search(self._instance, limits=limits, seed=seed, start=start).placement
@@ -163,30 +194,35 @@ class _Rounding:
         placement = self._dual.master.rounded(limits, self._incumbent.best)
         self._ascend(placement, parameters.step_share)
 
-    def _alternate(self, generation: ColumnGeneration, least: float = 0.0) -> None:
-        """Look for columns and put them together in turn, while that closes the gap: after a split.
+    def _alternate(self, generation: ColumnGeneration) -> None:
+        """Look for columns and put them together in turn, while that closes the gap."""
+        falls = True
+        while falls and not self._over():
+            before = self._incumbent.gap_s
+            self._turn(generation)
+            falls = self._falls(before)
+
+    def _turn(self, generation: ColumnGeneration) -> None:
+        """Look for columns and put them together, after a split.
 
         Capacities may be missed, as best responses keep them afterwards; what these find are new
         columns.
-
-        Parameters
-        ----------
-        generation : ColumnGeneration
-        least : float
-            What a turn must close for another one, as a share of the gap.
         """
-        incumbent, parameters, before = self._incumbent, self._parameters, np.inf
-        while before - incumbent.gap_s > max(_FALLS * incumbent.saving_s, least * before):
-            before = incumbent.gap_s
-            for done in generation.rounds(self._deadline.part(parameters.split_share)):
-                self._limits.watch.tell(bound_saving_s=done.bound_s)
-            for penalty in parameters.penalties:
-                if self._over():
-                    return
-                part = self._deadline.part(parameters.step_share)
-                limits = part.limits(nodes=parameters.master_nodes)
-                placement = self._dual.master.nearly_rounded(limits, incumbent.best, penalty)
-                self._ascend(placement, parameters.ascent_share)
+        parameters = self._parameters
+        for done in generation.rounds(self._deadline.part(parameters.split_share)):
+            self._limits.watch.tell(bound_saving_s=done.bound_s)
+        for penalty in parameters.penalties:
+            if self._over():
+                return
+            part = self._deadline.part(parameters.step_share)
+            limits = part.limits(nodes=parameters.master_nodes)
+            best = self._incumbent.best
+            placement = self._dual.master.nearly_rounded(limits, best, penalty)
+            self._ascend(placement, parameters.ascent_share)
+
+    def _falls(self, before: float) -> bool:
+        """Whether the gap is so much smaller than before that more of the same is worth it."""
+        return before - self._incumbent.gap_s > _FALLS * self._incumbent.saving_s
 
     def _ascend(self, placement: BoolArray, share: float) -> None:
         """Ascend from a placement that is not the incumbent."""
@@ -243,11 +279,16 @@ class _Rounding:
         )
         part = self._deadline.part(self._parameters.dive_share)
         limits = part.limits(threads=self._limits.threads)
-        once = dataclasses.replace(self._parameters, dives=self._parameters.dives[:1])
-        found = price_and_round(rest, limits=limits, seed=0, parameters=once).placement
+        cached = fixed | self._solved(rest, limits)
+        self._incumbent.ascend(cached, self._deadline.part(self._parameters.step_share))
+
+    def _solved(self, smaller: Instance, limits: Limits) -> BoolArray:
+        """Placement of a smaller instance by the same method, with fewer steps."""
+        parameters = self._parameters
+        fewer = dataclasses.replace(parameters, blocks=(), dives=parameters.dives[:1])
+        found = price_and_round(smaller, limits=limits, seed=0, parameters=fewer).placement
         assert found is not None
-        until = self._deadline.part(self._parameters.step_share)
-        self._incumbent.ascend(fixed | found.cached(rest), until)
+        return found.cached(smaller)
 
 
 def guarantee(structure: Structure, solution: Solution) -> Guarantee:

@@ -47,9 +47,11 @@ def test_extreme_values_still_give_a_bound(least, random_instance):
         "layer_share": "0", "table_experts": "0", "response_rounds": "1", "tree_nodes": "0",
         "program_rows": "0", "step_share": "0", "master_nodes": "0", "join_widths": "1",
         "join_numbers": "0", "join_steps": "0", "join_filtered": "0", "dives": "",
+        "blocks": "",
     } if least else {
         "first_prices": "1e6", "smoothing": "0", "relaxation_slack": "1", "exact_gap": "1",
         "first_loss": "1", "loss_growth": "1e6", "dives": "1,1", "converged_gap": "0",
+        "blocks": "1,2", "blocks_share": "1", "tree_experts": "0",
     }  # fmt: skip
     found = solve(instance, "decomposition", options=options)
     assert found.bound_latency_s <= best.latency_s * (1 + 1e-9)
