@@ -36,8 +36,8 @@ class Parameters:
         columns from there; and the gap to a fractional placement, as a share of the bound, at which
         they are good enough.
     relaxed_numbers : int
-        Largest layer, in server sets times experts, that is priced by its relaxation once splits
-        have little more to give: its columns are better, and it takes about a second.
+        Largest layer, in server sets times experts, that is priced by its relaxation after the
+        first columns by splits: its columns are better, and it takes about a second.
     first_prices : tuple of float
         The first prices, as multiples of a good placement's saving for each unit of room: from one
         at which little is worth its price on down, before the master has columns to say more.
