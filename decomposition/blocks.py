@@ -53,15 +53,17 @@ def in_blocks(instance: Instance, layers: Sequence[Layer], count: int) -> Blocks
         None where no layer has more experts than that, or the smaller instance is none that can be
         had: too many bytes by rounding up, or too many server sets.
     """
-    size = np.array([-(-model.experts // count) for model in instance.models])
+    experts = np.array([model.experts for model in instance.models])
+    size = -(-experts // count)
+    number = -(-experts // size)
     models = tuple(
         dataclasses.replace(
             model,
-            experts=-(-model.experts // each),
-            top_k=min(model.top_k, -(-model.experts // each)),
+            experts=blocks,
+            top_k=min(model.top_k, blocks),
             expert_bytes=model.expert_bytes * each,
         )
-        for model, each in zip(instance.models, size.tolist(), strict=True)
+        for model, blocks, each in zip(instance.models, number.tolist(), size.tolist(), strict=True)
     )
     server_sets = layers[0].terms.server_sets
     users, items = len(server_sets), sum(model.items for model in models)
@@ -79,9 +81,9 @@ def in_blocks(instance: Instance, layers: Sequence[Layer], count: int) -> Blocks
         local=np.zeros((users, items), dtype=np.bool_),
         requests=_requests(instance, layers, block),
     )
-    first = smaller.item_offset[instance.item_model]
-    experts = np.array([model.experts for model in models])[instance.item_model]
-    return Blocks(smaller, first + instance.item_layer * experts + block)
+    model = instance.item_model
+    item = smaller.item_offset[model] + instance.item_layer * number[model] + block
+    return Blocks(smaller, item)
 
 
 def _blocks(instance: Instance, layers: Sequence[Layer], size: IntArray) -> IntArray:

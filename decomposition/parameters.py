@@ -103,7 +103,8 @@ class Parameters:
     join_steps : int
         Most additions to make such a table, about a second.
     dives : tuple of float
-        Shares of the layers that dives fix at least; a dive within a dive fixes the first only.
+        Shares of the layers that dives fix at least, where no layer is too large for its tree; a
+        dive within a dive fixes the first only.
     dive_share : float
         Time for a dive.
 
