@@ -31,11 +31,11 @@ A smaller bound comes from looking at every placement that loses less against it
    or all good ones.
 3. `dual_bound`: all of that as the bound of method `decomposition`. `capacity_prices`: the same
    as a function of the capacities.
-4. Method `decomposition`. `price_and_round`: columns put together by the master as an integer
-   program, the enumeration for growing losses, dives, and last what is whole in the master's
-   linear optimum, which comes with a promise. Where layers are too large to be enumerated their
-   experts are merged into blocks (`blocks`), and a local search comes last. `incumbent`: the best
-   placement, and its gap.
+4. Method `decomposition`. `price_and_round`: a start, the steps, and last what is whole in the
+   master's linear optimum, which comes with a promise. `small_layers`: columns put together by the
+   master as an integer program, the enumeration for growing losses, dives. `large_layers`: where
+   they cannot be enumerated, columns after a split, experts merged into blocks (`blocks`), a local
+   search. `steps`: what both have in common. `incumbent`: the best placement, and its gap.
 5. Enumeration. `enumeration`: all columns that lose little, then their join. `multiple_choice`: the
    problem of the join. `join`: a dynamic program over the room left. `loss_tables`: what layers
    lose at least together, and each of them at most. `residues`: a table of remainders.

@@ -43,7 +43,7 @@ class Enumeration:
     Parameters
     ----------
     dual : Dual
-        As it is now; with its layers.
+        As it is now; with its layers, none of them too large for its tree.
     """
 
     def __init__(self, dual: Dual) -> None:
@@ -53,8 +53,6 @@ class Enumeration:
 
     def obstacle(self) -> str | None:
         """Say why nothing can be enumerated, if that is so."""
-        if self._pool.large:
-            return "a layer is too large"
         if len(self._priced) < len(self._pool.layers):
             return "no round was certified"
         if any(priced.pricing is Pricing.STOPPED for priced in self._priced):

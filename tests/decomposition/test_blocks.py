@@ -96,7 +96,7 @@ def test_blocks_are_part_of_the_method(seed, random_instance, monkeypatch):
         tried.append((count, found))
         return found
 
-    monkeypatch.setattr("expertcache.decomposition.price_and_round.in_blocks", seen)
+    monkeypatch.setattr("expertcache.decomposition.large_layers.in_blocks", seen)
     instance = random_instance(
         seed, layers=3, experts=12, servers=3, rows=90, users=5, top_k=3, capacity=0.15
     )
