@@ -258,7 +258,8 @@ class _Search:
         part = self._terms_of(layers)
         items = np.flatnonzero(layers[self.layer])
         if not taken:
-            items = self._some_items(cached, servers, items, part, int(size) // len(servers))
+            count = max(1, int(size) // len(servers))
+            items = self._some_items(cached, servers, items, part, count)
         free = np.zeros(cached.shape, dtype=np.bool_)
         free[np.ix_(servers, items)] = True
         return _Part(

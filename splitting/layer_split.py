@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from ..linear.rounding import gamma
 from ..problem.arrays import sums
-from ..problem.instance import FloatArray
+from ..problem.instance import FloatArray, IntArray
 from ..problem.layers import Layer
 from .holders import Holders, needed_holders
 from .simplex import onto_simplex
@@ -17,6 +17,9 @@ from .single_servers import SingleServers
 
 #: Most sets of servers that may hold an expert; with more, shares are of single servers.
 MOST_HOLDERS = 1024
+
+#: Servers whose sets are numbers of 64 bits.
+_MOST_BITS = 62
 
 #: What a term's places without an expert are near to: nothing of its weight goes there.
 _NOWHERE = 1e3
@@ -117,15 +120,23 @@ class LayerSplit:
         rows = (self._place.ravel(), np.arange(count))
         self._gather = sp.csr_array((weight, rows), shape=(G * E + 1, count))
         whole = sums(self._place.ravel(), weight, G * E + 1)[:-1].reshape(G, E)
-        bits = terms.server_sets @ (1 << np.arange(layer.servers))
-        holders = needed_holders(bits, layer.servers, MOST_HOLDERS)
+        holders = self._holders()
         self.side: Holders | SingleServers
-        if len(holders) > MOST_HOLDERS:
+        if holders is None:
             self.side = SingleServers(layer, whole)
         else:
             self.side = Holders(layer, holders, whole)
         #: The servers on which not all experts fit.
         self._limited = layer.most < E
+
+    def _holders(self) -> IntArray | None:
+        """Sets of servers that may hold an expert, as bits; None if they are too many."""
+        servers = self.layer.servers
+        if servers > _MOST_BITS:
+            return None
+        bits = self.layer.terms.server_sets @ (1 << np.arange(servers))
+        holders = needed_holders(bits, servers, MOST_HOLDERS)
+        return holders if len(holders) <= MOST_HOLDERS else None
 
     def start(self) -> LayerPoint:
         """Nothing is cached, and weights are split in equal parts."""

@@ -120,6 +120,13 @@ def test_pairs_of_servers_where_single_servers_are_stuck(two_servers):
     assert solve(two_servers, "local-search").saving_s == pytest.approx(0.6)
 
 
+def test_local_search_with_more_servers_than_columns_in_a_neighbourhood(random_instance):
+    instance = random_instance(1, layers=3, experts=5, servers=70, rows=60, users=4, capacity=0.1)
+    start = solve(instance, "ascent")
+    found = solve(instance, "local-search", options={"iterations": "8"}, limits=Limits(time_s=20))
+    assert found.saving_s >= start.saving_s > 0
+
+
 def test_local_search_beats_ascent_on_several_layers():
     instance = next(i for i in SUITES["small"].instances() if i.name == "k4-gpt-oss")
     assert solve(instance, "ascent").saving_s == 0
