@@ -36,7 +36,8 @@ class Limits:
     gap : float
         Relative gap between incumbent and dual bound at which a proof may stop.
     threads : int
-        Threads of a solver.
+        Threads of a solver; processes of ``decomposition``, for more than one of which a script
+        needs ``if __name__ == "__main__":`` around what it does.
     watch : Watch
         Who is told how far the run is, and may ask it to stop; `expertcache.solve` brings its own,
         for which a wish to stop of this one holds, too.
@@ -81,7 +82,9 @@ class Deadline:
 
     def part(self, share: float) -> Deadline:
         """Deadline after a share of the time left."""
-        return Deadline(time.monotonic() + share * self.remaining_s(), self.watch)
+        # No share of an endless time is nothing, too.
+        seconds = share * self.remaining_s() if share > 0 else 0.0
+        return Deadline(time.monotonic() + seconds, self.watch)
 
     def within(self, seconds: float) -> Deadline:
         """Deadline so many seconds from now, or this one if that is earlier."""

@@ -118,6 +118,8 @@ def capacity_prices(
             for certificate in certificates:
                 price.append(certificate.prices[None] * dearest)
                 worth.append(sum(priced.bound_s for priced in certificate.layers))
+    if pool.error is not None:
+        raise MemoryError(pool.error)
     useful = np.array([layer.terms.useful().sum(axis=1) for layer in layers], dtype=np.int64)
     useful = useful.reshape(len(layers), instance.servers)
     return CapacityPrices(

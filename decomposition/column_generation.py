@@ -82,8 +82,8 @@ class ColumnGeneration:
     def rounds(self, deadline: Deadline) -> Iterator[Round]:
         """Improve the bound, round by round, until it is as good as it gets or time is over.
 
-        After a split also until it is good enough for the incumbent, but for one round at least:
-        without new columns the same ones would be put together again.
+        After a split also until it is good enough for the incumbent, but for one round at least, if
+        any: without new columns the same ones would be put together again.
         """
         if self.converged:
             return

@@ -58,10 +58,13 @@ def dual_bound(
             log.append(_entry(began, empty, done.bound_s, done.pricing))
         converged = generation.converged
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
+    meta: dict[str, Any] = {"pricing": dual.pricing, "log": log}
+    if pool.error is not None:
+        stopped_by, meta["error"] = StoppedBy.ERROR, pool.error
     return Outcome(
         None,
         StoppedBy.PROOF if converged else stopped_by,
-        meta={"pricing": dual.pricing, "log": log},
+        meta=meta,
         bound_saving_s=dual.bound_s,
     )
 

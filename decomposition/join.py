@@ -103,7 +103,7 @@ class _Beam:
         self._load, self._loss, self._room, self._prices = problem
         self._most, self._deadline, self._parameters = most, deadline, parameters
         self._radix = np.append(1, np.cumprod(self._room[:-1] + 1)).astype(np.int64)
-        self._tables = loss_tables(problem, parameters)
+        self._tables = loss_tables(problem, deadline, parameters)
 
     def best(self) -> Joined:
         """Widen the beam until it proves its best choice, or time or space is over."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 
 from ..heuristics.local_search import local_search
 from ..problem.placement import Placement
@@ -34,31 +35,34 @@ class LargeLayers(Steps):
         """
         for bound_s in self._dual.split(self._deadline.part(self._parameters.bound_share)):
             self._limits.watch.tell(bound_saving_s=bound_s)
+            if self._incumbent.closed():
+                return {}
         generation = ColumnGeneration(self._dual, self._incumbent)
         self._turn(generation)
         self._merge()
         if not self._over() and self._dual.relax():
             generation = ColumnGeneration(self._dual, self._incumbent)
             self._repeat(lambda: self._turn(generation))
+        seeds = count(seed)
         self._repeat(
-            lambda: self._search(seed),
+            lambda: self._search(next(seeds)),
             lambda: self._repeat(lambda: self._turn(generation)),
         )
         return {} if self._incumbent.closed() else {"no_enumeration": "a layer is too large"}
 
     def _merge(self) -> None:
-        """Solve with the experts in blocks, few enough to be enumerated, until two did not help.
+        """Solve with the experts in blocks, few enough for trees, until two did not help.
 
         Where few layers fit on a server the gap comes from what is left of its room: it goes to
         parts of layers that several servers share. Columns of single layers know nothing of that.
         """
         instance, incumbent, parameters = self._instance, self._incumbent, self._parameters
         idle = 0
-        for count in parameters.blocks:
+        for number in parameters.blocks:
             before = incumbent.saving_s
             if idle == _IDLE or self._over() or incumbent.gap_s <= _FINE * before:
                 return
-            blocks = in_blocks(instance, self._dual.pool.layers, count)
+            blocks = in_blocks(instance, self._dual.pool.layers, number)
             if blocks is None:
                 continue
             limits = self._limits_of(parameters.blocks_share)
@@ -83,6 +87,8 @@ class LargeLayers(Steps):
         parameters = self._parameters
         for done in generation.rounds(self._deadline.part(parameters.split_share)):
             self._limits.watch.tell(bound_saving_s=done.bound_s)
+            if self._incumbent.closed():
+                return
         for penalty in parameters.penalties:
             if self._over():
                 return

@@ -53,24 +53,44 @@ class LayerSearch:
         prices : float array [N]
             Of one expert on each server, in seconds.
         starts : sequence of bool arrays [N, E]
-            Further starts, best first.
+            Further starts, best first: only the first where experts are many.
         deadline : Deadline
-            Of the responses of large layers.
         """
-        if self.layer.experts > self.parameters.table_experts:
-            nothing = np.zeros((self.layer.servers, self.layer.experts), dtype=np.bool_)
-            begin = [*starts[:1], nothing]
-            found = [self._ascend(prices, start.copy(), deadline) for start in begin]
-        else:
-            found = self._ascend_all(prices, starts)
-        valued = [Valued.of(self.layer, prices, cached) for cached in found]
-        return max(valued, key=attrgetter("worth_s"))
+        starts = starts if self._few_sets else starts[:1]
+        return max(self.reached(prices, starts, deadline), key=attrgetter("worth_s"))
+
+    def reached(
+        self, prices: FloatArray, starts: Sequence[BoolArray], deadline: Deadline
+    ) -> list[Valued]:
+        """For each start the better of what is reached from there and from nothing; see `search`.
+
+        With few experts all that is reached.
+        """
+        if self._few_sets:
+            found = self._ascend_all(prices, starts, deadline)
+            return [Valued.of(self.layer, prices, cached) for cached in found]
+        nothing = np.zeros((self.layer.servers, self.layer.experts), dtype=np.bool_)
+        found = [self._ascend(prices, start.copy(), deadline) for start in (nothing, *starts)]
+        first, *others = [Valued.of(self.layer, prices, cached) for cached in found]
+        better = [max(other, first, key=attrgetter("worth_s")) for other in others]
+        return better or [first]
+
+    @cached_property
+    def _few_sets(self) -> bool:
+        """Whether each response can look at all sets of experts."""
+        N, E, parameters = self.layer.servers, self.layer.experts, self.parameters
+        if parameters.table_experts < E:
+            return False
+        near = int(self.layer.terms.server_sets.sum())
+        return 2 * (N + 2) * near << E <= parameters.table_steps
 
     @cached_property
     def _table(self) -> FloatArray:
         return gain_tables(self.layer.terms)
 
-    def _ascend_all(self, prices: FloatArray, starts: Sequence[BoolArray]) -> list[BoolArray]:
+    def _ascend_all(
+        self, prices: FloatArray, starts: Sequence[BoolArray], deadline: Deadline
+    ) -> list[BoolArray]:
         """Ascend from all starts at once; experts of a server are bits of a number."""
         N, E = self.layer.servers, self.layer.experts
         full = (1 << E) - 1
@@ -84,9 +104,13 @@ class LayerSearch:
             for _ in range(self.parameters.response_rounds):
                 before = held.copy()
                 for n in order:
+                    if deadline.passed():
+                        break
                     held[:, n] = self._respond(prices[n], held, n)
                 if np.array_equal(held, before):
                     break
+            # Servers that time has not reached may hold too many.
+            held[np.bitwise_count(held) > self.layer.most] = 0
         distinct = np.unique(np.concatenate([forth, back]), axis=0)
         return list((distinct[:, :, None] & bits) > 0)
 

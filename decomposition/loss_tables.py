@@ -32,7 +32,9 @@ class LossTable(NamedTuple):
     loss: list[FloatArray]
 
 
-def loss_tables(problem: MultipleChoice, parameters: Parameters) -> list[LossTable]:
+def loss_tables(
+    problem: MultipleChoice, deadline: Deadline, parameters: Parameters
+) -> list[LossTable]:
     """Relaxations whose largest value bounds what the layers to come lose.
 
     In one kind only a pair of servers has capacities, or a single one where pairs would be too
@@ -44,6 +46,7 @@ def loss_tables(problem: MultipleChoice, parameters: Parameters) -> list[LossTab
     Parameters
     ----------
     problem : MultipleChoice
+    deadline : Deadline
     parameters : Parameters
         Tables that would be too large, or take too long, are left out.
     """
@@ -57,7 +60,7 @@ def loss_tables(problem: MultipleChoice, parameters: Parameters) -> list[LossTab
     groups += [one for one in alone if cells[one[0]] <= space / N]
     sizes = [(np.array(group), problem.room[group] + 1) for group in groups]
     sizes.append((np.array(everyone), problem.layer_sizes(space)))
-    made = (_table(problem, *size, parameters) for size in sizes)
+    made = (_table(problem, *size, deadline, parameters) for size in sizes)
     return [table for table in made if table is not None]
 
 
@@ -94,8 +97,6 @@ def loss_limits(
 
     def without_one(first: int, last: int, table: FloatArray) -> bool:
         """Divide and conquer: the table has all layers but first to last - 1."""
-        if deadline.passed():
-            return False
         if last - first == 1:
             loss = most - table[tuple(left.T)].reshape(modulus)
             limits.append(Residues(loss, modulus, np.ones_like(modulus)))
@@ -104,6 +105,8 @@ def loss_limits(
         for own, others in (((first, half), (half, last)), ((half, last), (first, half))):
             more = table
             for layer in range(*others):
+                if deadline.passed():
+                    return False
                 more = _with_layer(more, *loads[layer], wrapped=True)
             if not without_one(*own, more):
                 return False
@@ -114,7 +117,11 @@ def loss_limits(
 
 
 def _table(
-    problem: MultipleChoice, servers: IntArray, modulus: IntArray, parameters: Parameters
+    problem: MultipleChoice,
+    servers: IntArray,
+    modulus: IntArray,
+    deadline: Deadline,
+    parameters: Parameters,
 ) -> LossTable | None:
     """Make a table from the last layer on; None if that takes too long."""
     wrapped = bool((modulus <= problem.room[servers]).any())
@@ -124,6 +131,8 @@ def _table(
         return None
     tables = [_unused_price(problem.prices, servers, modulus)]
     for taken, loss in loads[::-1]:
+        if deadline.passed():
+            return None
         tables.append(_with_layer(tables[-1], taken, loss, wrapped=wrapped))
     return LossTable(servers, modulus, tables[::-1])
 

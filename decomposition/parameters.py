@@ -62,16 +62,17 @@ class Parameters:
     round_share, layer_share : float
         Time for one round of exact pricing; and for a single layer in it, in equal shares of the
         layers: most take far less than one.
-    table_experts : int
+    table_experts, table_steps : int
         Most experts of a layer for whose best responses the gains of all their sets are kept in
-        tables, 2**12 numbers for each server set; beyond, each response is a minimum cut.
+        tables, 2**12 numbers for each server set, and most additions for a response of all servers
+        from all starts, half a second; beyond, each response is a minimum cut.
     response_rounds : int
         Rounds of best responses from one start: a start that goes on for longer is left.
     tree_experts, tree_servers, tree_numbers : int
         Largest layer for branch and bound over its experts, and most numbers in its tables, 64 MB:
         the gain of each set of experts for each server set.
     tree_nodes, tree_columns : int
-        Most nodes of it, a few seconds; and most columns that it hands back.
+        Most nodes of it, a few seconds; and most columns to keep where twice as many were found.
     program_rows : int
         Largest layer, in rows, for which an integer program is tried; 0 for none.
     step_share, master_nodes : float, int
@@ -82,7 +83,7 @@ class Parameters:
         After a split, capacities may be missed in the restricted master problem, at prices that are
         so much higher for what is missing, as a share, and lower for what is left.
     ascent_share : float
-        Time for best responses from each of its placements then.
+        Time for best responses from each of its placements then, and from what blocks give.
     blocks : tuple of int
         After a split, blocks into which the experts of a layer are merged, one number after the
         other while that helps.
@@ -130,6 +131,7 @@ class Parameters:
     round_share: _Share = 0.3
     layer_share: _Multiple = 4.0
     table_experts: Annotated[int, Meta(ge=0, le=20)] = 12
+    table_steps: _Count = 100_000_000
     response_rounds: _Positive = 6
     tree_experts: Annotated[int, Meta(ge=0, le=24)] = 16
     tree_servers: Annotated[int, Meta(ge=0, le=12)] = 10

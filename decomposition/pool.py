@@ -32,16 +32,23 @@ _HELD: dict[int, LayerPricing] = {}
 _LOOK_S = 0.1
 
 
+#: What is told of a process that has died.
+_DIED = (
+    "a pricing process has died: out of memory, or the script that started it has no "
+    'if __name__ == "__main__"'
+)
+
+
 class Stopped(Exception):  # noqa: N818 - no error
-    """The run is to stop: nobody waits for the processes."""
+    """The run ends, as somebody wishes or as a process has died: nobody waits for the others."""
 
 
 class LayerPool:
     """A `LayerPricing` for each layer, and jobs on them.
 
     A context manager: it may hold processes. It ends with them, without an error, when the run is
-    to stop. Every layer stays with one process: what its relaxation has learnt stays, too, and does
-    not depend on which process is free.
+    to stop or one of them has died. Every layer stays with one process: what its relaxation has
+    learnt stays, too, and does not depend on which process is free.
 
     Parameters
     ----------
@@ -49,6 +56,11 @@ class LayerPool:
     limits : Limits
         Threads are processes, at most one for each layer; one works here.
     parameters : Parameters
+
+    Attributes
+    ----------
+    error : str or None
+        That a process has died.
     """
 
     def __init__(self, layers: Sequence[Layer], limits: Limits, parameters: Parameters) -> None:
@@ -59,6 +71,7 @@ class LayerPool:
         self._held: dict[int, LayerPricing] = {}
         self._workers: list[ProcessPoolExecutor] = []
         self._running = ExitStack()
+        self.error: str | None = None
 
     def __enter__(self) -> Self:
         numbered = dict(enumerate(self.layers))
@@ -96,10 +109,8 @@ class LayerPool:
 
         Raises
         ------
-        MemoryError
-            If a process has died.
         Stopped
-            If the run is to stop.
+            If the run is to stop, or a process has died.
         """
         if self.processes == 1:
             return [job(self._held[number], *task) for number, task in tasks.items()]
@@ -135,9 +146,9 @@ class LayerPool:
         try:
             yield
         except BrokenProcessPool:
-            if self._watch.stopped:
-                raise Stopped from None
-            raise MemoryError("a pricing process has died") from None
+            self.error = None if self._watch.stopped else _DIED
+            self._kill()
+            raise Stopped from None
 
     def _result(self, job: Future[_T]) -> _T:
         while True:
@@ -145,10 +156,13 @@ class LayerPool:
                 return job.result(_LOOK_S)
             except TimeoutError:
                 if self._watch.stopped:
-                    for worker in self._workers:
-                        for process in list((worker._processes or {}).values()):
-                            process.kill()
+                    self._kill()
                     raise Stopped from None
+
+    def _kill(self) -> None:
+        for worker in self._workers:
+            for process in list((worker._processes or {}).values()):
+                process.kill()
 
 
 class PooledPaths(Paths):

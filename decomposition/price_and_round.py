@@ -39,10 +39,10 @@ def price_and_round(
     After every round of the bound the restricted master problem is solved as an integer program
     over all columns known so far, and the result improved by best responses of single servers. Once
     the bound is done, placements that lose little against it are enumerated, until the best one is
-    proved or time is over. Where that cannot be, parts of the layers are solved on their own with
-    the capacity that the others leave (dives). That is `SmallLayers`; `LargeLayers` are those that
-    cannot be enumerated. Never worse than the start, by default `successive` as far as it gets in
-    its share of the time.
+    proved or their time is over. Then parts of the layers are solved on their own with the capacity
+    that the others leave (dives). That is `SmallLayers`; `LargeLayers` are those that cannot be
+    enumerated. Never worse than the start, by default `successive` as far as it gets in its share
+    of the time.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def price_and_round(
     limits : Limits
         Threads are processes. A gap counts against the method's own bound.
     seed : int
-        Of the search that comes last, where layers are too large to enumerate.
+        Of the local search where layers are too large to enumerate.
     start : Placement, optional
     parameters : Parameters
 
@@ -59,7 +59,8 @@ def price_and_round(
     Outcome
         Its ``meta`` has the number of columns, how many layers were bounded in which way, what the
         master's optimum rounded down is worth at least (``rounded_down``, see `RoundedDown`), and,
-        if a gap was left and nothing could be enumerated, ``no_enumeration``: why.
+        if a gap was left and the enumeration proved nothing, ``no_enumeration``: why. If one of
+        several processes has died, what there was by then, and ``error``.
     """
     deadline = limits.deadline()
     if start is None:
@@ -81,6 +82,8 @@ def price_and_round(
     stopped_by = StoppedBy.TIME if deadline.passed() else StoppedBy.FINISHED
     if incumbent.closed():
         stopped_by = StoppedBy.GAP if limits.gap > 0 else StoppedBy.FINISHED
+    elif pool.error is not None:
+        stopped_by, meta["error"] = StoppedBy.ERROR, pool.error
     return Outcome(
         Placement.of(instance, incumbent.best),
         stopped_by,

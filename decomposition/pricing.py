@@ -132,12 +132,7 @@ class LayerPricing:
         self._path = None
         starts = [self._whole(share, least) for least in _LEVELS]
         self._split = split, share
-        found = [
-            self._search.search(prices, [start], until).cached
-            for start in starts
-            if not until.passed()
-        ]
-        return starts + found
+        return starts + [found.cached for found in self._search.reached(prices, starts, until)]
 
     def relax(self) -> bool:
         """Price by the relaxation instead of a split, where it is small enough; whether it is."""

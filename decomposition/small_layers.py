@@ -18,19 +18,28 @@ class SmallLayers(Steps):
     def run(self) -> dict[str, str]:
         """Take all steps; what there is to tell."""
         generation = ColumnGeneration(self._dual, self._incumbent)
+        self._look(generation)
+        if not self._dual.pool.layers or self._incumbent.closed():
+            return {}
+        enumeration = Enumeration(self._dual)
+        if enumeration.obstacle() and not generation.converged:
+            # Dives would have little to go by, too.
+            self._look(generation)
+            enumeration = Enumeration(self._dual)
+        obstacle = self._enumerate(enumeration)
+        for least in self._parameters.dives:
+            if not self._over():
+                self._dive(least)
+                self._round_up()
+        return {"no_enumeration": obstacle} if obstacle and not self._incumbent.closed() else {}
+
+    def _look(self, generation: ColumnGeneration) -> None:
+        """Look for columns, and put them together after every round."""
         for done in generation.rounds(self._deadline.part(self._parameters.bound_share)):
             self._limits.watch.tell(bound_saving_s=done.bound_s)
             self._round_up()
             if self._incumbent.closed():
                 break
-        if not self._dual.pool.layers or self._incumbent.closed():
-            return {}
-        told = self._enumerate()
-        for least in self._parameters.dives:
-            if not self._over():
-                self._dive(least)
-                self._round_up()
-        return told
 
     def _round_up(self) -> None:
         """Put known columns together and ascend from there."""
@@ -39,14 +48,14 @@ class SmallLayers(Steps):
         placement = self._dual.master.rounded(limits, self._incumbent.best)
         self._ascend(placement, parameters.step_share)
 
-    def _enumerate(self) -> dict[str, str]:
+    def _enumerate(self, enumeration: Enumeration) -> str | None:
         """Look at all placements in which no layer loses much against the bound, then at more.
 
-        Returns what there is to tell.
+        Returns why nothing was proved, if that is so.
         """
-        incumbent, enumeration = self._incumbent, Enumeration(self._dual)
+        incumbent = self._incumbent
         if obstacle := enumeration.obstacle():
-            return {"no_enumeration": obstacle}
+            return obstacle
         until = self._deadline.part(self._parameters.enumeration_share)
         loss = self._parameters.first_loss * incumbent.gap_s
         while not until.passed():
@@ -63,7 +72,9 @@ class SmallLayers(Steps):
             if loss >= most:
                 break
             loss = min(self._parameters.loss_growth * loss, most)
-        return {}
+        if incumbent.proved_loss_s > 0:
+            return None
+        return "no time was left" if until.passed() else "there are too many placements"
 
     def _dive(self, least: float) -> None:
         """Fix the layers on which the master has agreed, and solve the others on their own.

@@ -154,6 +154,7 @@ class Solution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ("instance", self.instance),
             ("method", self.method),
             ("status", f"{self.status} (stopped by: {self.stopped_by})"),
+            *([("  what went wrong", str(self.meta["error"]))] if "error" in self.meta else []),
             ("latency without cache", _seconds(self.latency_empty_s)),
             ("latency", _seconds(self.latency_s)),
             ("saving", _seconds(self.saving_s)),

@@ -65,7 +65,7 @@ class Splitting:
         What each layer is worth there at most.
     value_s : float
         What a fractional placement within the capacities saves: the bound cannot fall below it.
-        The paths know its shares where the gap between both was smallest.
+        The paths know the shares of the last look, of the place with the smaller gap.
     iterations : int
     """
 

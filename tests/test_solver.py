@@ -49,6 +49,14 @@ def test_bad_limits_are_refused(arguments):
         Limits(**arguments)
 
 
+@pytest.mark.parametrize("time_s", [60, math.inf])
+def test_no_share_of_the_time_is_none(time_s):
+    deadline = Limits(time_s).deadline()
+    assert deadline.part(0).passed()
+    assert not deadline.part(0.5).passed()
+    assert not deadline.passed()
+
+
 @pytest.mark.parametrize("seed", [-1, 2**31])
 def test_bad_seeds_are_refused(seed, two_servers):
     with pytest.raises(InputError, match="seed"):

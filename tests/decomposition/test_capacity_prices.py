@@ -6,6 +6,7 @@ from expertcache import InputError, Limits
 from expertcache.decomposition.capacity_prices import capacity_prices
 from expertcache.problem.evaluate import evaluate
 from expertcache.problem.placement import Placement
+from expertcache.solver import solve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +37,20 @@ def test_prices_are_tight_for_one_size_and_k_1(random_instance, brute_force_late
     for capacity, bound in zip(capacities, found, strict=True):
         best = brute_force_latency(instance.replace(capacity_bytes=capacity))
         assert bound == pytest.approx(empty - best, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_prices_of_layers_too_large_for_a_tree(seed, random_instance):
+    instance = random_instance(seed, top_k=2, experts=18, rows=80, users=5, capacity=0.2)
+    asked = np.stack([instance.capacity_bytes, instance.capacity_bytes * 3 // 2])
+    nothing = np.zeros((2, instance.items), dtype=bool)
+    prices = capacity_prices(instance, asked, nothing, Limits(time_s=10))
+    less = np.stack([*asked, instance.capacity_bytes // 2])
+    for capacity, bound in zip(less, prices.bound_s(less), strict=True):
+        best = solve(instance.replace(capacity_bytes=capacity), "milp")
+        assert best.status == "optimal"
+        assert best.saving_s <= bound * (1 + 1e-9)
+        assert bound <= 1.2 * best.saving_s or (capacity != asked).any(axis=1).all()
 
 
 def test_prices_do_not_hold_beyond(two_servers):

@@ -1,6 +1,7 @@
 """The layer decomposition: its bound, its parts, and the placements made from it."""
 
 import json
+import multiprocessing
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from expertcache.decomposition.dual_bound import dual_bound
 from expertcache.decomposition.master import RestrictedMaster
 from expertcache.decomposition.parameters import Parameters
 from expertcache.decomposition.pool import LayerPool
+from expertcache.decomposition.small_layers import SmallLayers
 from expertcache.linear.coverage_program import coverage_program
 from expertcache.linear.highs import run_highs
 from expertcache.method import Limits
@@ -221,10 +223,11 @@ def test_command_line(tmp_path, capsys, random_instance):
     assert solved["bound_latency_s"] == pytest.approx(printed["bound_latency_s"])
 
 
+@pytest.mark.parametrize(
+    "options", [{"enumeration_share": 0}, {"tree_experts": 0, "program_rows": 0}], ids=str
+)
 @pytest.mark.parametrize("seed", range(10))
-def test_parts_solved_on_their_own_fit_together(seed, random_instance, brute_force_latency):
-    # Without enumeration: relaxations, then dives.
-    options = {"tree_experts": 0, "program_rows": 0}
+def test_without_enumeration(seed, options, random_instance, brute_force_latency):
     instance = _instance(random_instance, seed)
     start = solve(instance, "successive")
     one, two = (solve(instance, "decomposition", seed=5, options=options) for _ in range(2))
@@ -233,6 +236,55 @@ def test_parts_solved_on_their_own_fit_together(seed, random_instance, brute_for
     best = brute_force_latency(instance)
     assert one.bound_latency_s <= best * (1 + 1e-12)
     assert one.latency_s >= best * (1 - 1e-12)
+
+
+def test_parts_are_solved_on_their_own(random_instance, monkeypatch):
+    dives, dive = [], SmallLayers._dive
+
+    def counted(steps, least):
+        before = steps._incumbent.saving_s
+        dive(steps, least)
+        dives.append(steps._incumbent.saving_s - before)
+
+    monkeypatch.setattr(SmallLayers, "_dive", counted)
+    for seed in range(12):
+        instance = random_instance(
+            seed, layers=6, experts=6, servers=3, rows=120, users=5, top_k=2, capacity=0.25
+        )
+        best = solve(instance, "milp")
+        assert best.status == "optimal"
+        found = solve(instance, "decomposition", options={"enumeration_share": 0})
+        assert found.bound_latency_s <= best.latency_s * (1 + 1e-9)
+        assert found.latency_s >= best.latency_s * (1 - 1e-9)
+        assert found.saving_s >= 0.97 * best.saving_s
+        if found.status != "optimal":
+            assert found.meta["no_enumeration"] == "no time was left"
+    assert len(dives) > 12
+    assert min(dives) >= 0 < max(dives)
+
+
+@pytest.mark.parametrize("servers", [11, 70])
+@pytest.mark.parametrize("top_k", [1, 3])
+def test_more_servers_than_a_tree_has(servers, top_k, random_instance):
+    instance = random_instance(
+        2, layers=2, experts=5, servers=servers, rows=40, users=4, top_k=top_k, capacity=0.1
+    )
+    best = solve(instance, "milp")
+    assert best.status == "optimal"
+    found = solve(instance, "decomposition", limits=Limits(time_s=3))
+    assert best.latency_s * (1 - 1e-9) <= found.latency_s
+    assert found.bound_latency_s <= best.latency_s * (1 + 1e-9)
+    assert found.meta.get("no_enumeration", "a layer is too large") == "a layer is too large"
+
+
+def test_a_wanted_gap_ends_the_split(random_instance, monkeypatch):
+    monkeypatch.setattr("expertcache.decomposition.large_layers.ColumnGeneration", None)
+    instance = random_instance(
+        1, layers=3, experts=20, servers=3, rows=300, users=5, top_k=2, capacity=0.2
+    )
+    found = solve(instance, "decomposition", limits=Limits(gap=9.0))
+    assert found.stopped_by == "gap"
+    assert 0 < found.gap <= 9.0
 
 
 @pytest.mark.parametrize("numbers", [0, 1500])
@@ -282,3 +334,26 @@ def test_processes_that_are_stopped_while_they_split(random_instance):
     found = solve(instance, "decomposition", limits=Limits(threads=2), callback=stop)
     assert found.stopped_by == "interrupted"
     assert found.bound_latency_s == begun[-1].bound_latency_s > 0
+
+
+def test_a_process_that_dies_costs_no_placement(random_instance):
+    instance = random_instance(
+        1, layers=3, experts=20, servers=3, rows=600, users=5, top_k=2, capacity=0.2
+    )
+    known = []
+
+    def kill(event):
+        known.append(event)
+        for process in multiprocessing.active_children()[:1] if event.bound_latency_s else ():
+            process.kill()
+        return False
+
+    found = solve(instance, "decomposition", limits=Limits(threads=2), callback=kill)
+    assert (found.status, found.stopped_by) == ("feasible", "error")
+    assert "process has died" in found.meta["error"]
+    assert "process has died" in found.summary()
+    assert found.latency_s <= min(event.latency_s for event in known if event.latency_s)
+    assert found.bound_latency_s > 0
+    alone = bound(instance, "decomposition", limits=Limits(threads=2), callback=kill)
+    assert alone.stopped_by == "error"
+    assert alone.bound_latency_s > 0

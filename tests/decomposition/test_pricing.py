@@ -30,13 +30,15 @@ def test_pricing_is_exact_and_the_search_never_beats_it(seed, random_instance):
         assert priced.pricing == "exact"
         assert priced.bound_s >= best * (1 - 1e-12)
         assert priced.bound_s == pytest.approx(best, rel=1e-6, abs=1e-6)
-    for experts in (12, 0):
+    for experts, steps in ((12, 10**8), (0, 10**8), (12, 0)):
         # By tables, then by minimum cuts.
-        search = LayerSearch(layer, Parameters(table_experts=experts))
+        search = LayerSearch(layer, Parameters(table_experts=experts, table_steps=steps))
         first, found = search.search(prices, [nothing], Limits().deadline())
         assert found == layer.gain_s(first) - prices @ first.sum(axis=1)
         assert -1e-12 <= found <= best + 1e-12
-        for n in range(2 if experts or (layer.most == 4).all() else 0):
+        late, _ = search.search(prices, [nothing], Limits(1e-9).deadline())
+        assert (late.sum(axis=1) <= layer.most).all()
+        for n in range(2 if (experts and steps) or (layer.most == 4).all() else 0):
             # No change of one server helps.
             for x in every[(every[:, 1 - n] == first[1 - n]).all(axis=1)]:
                 assert layer.gain_s(x) - prices @ x.sum(axis=1) <= found + 1e-8
