@@ -59,7 +59,8 @@ def exact(
     assert first.bound_saving_s is not None
     saving = evaluate(instance, first.placement).saving_s
     proved = closes(saving, first.bound_saving_s, limitless_saving_s(instance))
-    if proved or first.stopped_by is StoppedBy.GAP or deadline.passed():
+    ended = first.stopped_by in (StoppedBy.GAP, StoppedBy.ERROR)
+    if proved or ended or deadline.passed():
         return first
     # Pyomo takes longer to import than the decomposition of a small instance.
     from ..formulations.milp import milp

@@ -92,9 +92,7 @@ class LargeLayers(Steps):
         for penalty in parameters.penalties:
             if self._over():
                 return
-            part = self._deadline.part(parameters.step_share)
-            limits = part.limits(nodes=parameters.master_nodes)
-            best = self._incumbent.best
+            limits, best = self._master_limits(), self._incumbent.best
             placement = self._dual.master.nearly_rounded(limits, best, penalty)
             self._ascend(placement, parameters.ascent_share)
 

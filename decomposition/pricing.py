@@ -130,7 +130,9 @@ class LayerPricing:
         split, share = self._path.learnt()
         # The places of the path need more memory than all else.
         self._path = None
-        starts = [self._whole(share, least) for least in _LEVELS]
+        # Most shares are 0 or 1, so most levels say the same.
+        rounded = (self._whole(share, least) for least in _LEVELS)
+        starts = list({start.tobytes(): start for start in rounded}.values())
         self._split = split, share
         return starts + [found.cached for found in self._search.reached(prices, starts, until)]
 

@@ -43,10 +43,8 @@ class SmallLayers(Steps):
 
     def _round_up(self) -> None:
         """Put known columns together and ascend from there."""
-        parameters = self._parameters
-        limits = self._deadline.part(parameters.step_share).limits(nodes=parameters.master_nodes)
-        placement = self._dual.master.rounded(limits, self._incumbent.best)
-        self._ascend(placement, parameters.step_share)
+        placement = self._dual.master.rounded(self._master_limits(), self._incumbent.best)
+        self._ascend(placement, self._parameters.step_share)
 
     def _enumerate(self, enumeration: Enumeration) -> str | None:
         """Look at all placements in which no layer loses much against the bound, then at more.

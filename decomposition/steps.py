@@ -50,6 +50,11 @@ class Steps:
         """Limits of a step that gets a share of the time left."""
         return self._deadline.part(share).limits(threads=self._limits.threads)
 
+    def _master_limits(self) -> Limits:
+        """Limits of the master as an integer program, from now on."""
+        parameters = self._parameters
+        return self._deadline.part(parameters.step_share).limits(nodes=parameters.master_nodes)
+
     def _ascend(self, placement: BoolArray, share: float) -> None:
         """Ascend from a placement that is not the incumbent, in a share of the time left."""
         if not np.array_equal(placement, self._incumbent.best):

@@ -37,6 +37,13 @@ def _instance(random_instance, seed, **changes):
     return random_instance(seed, **(shape | {"top_k": 1 + seed % 3} | changes))
 
 
+def _large(random_instance):
+    """Layers too large for a tree."""
+    return random_instance(
+        1, layers=3, experts=20, servers=3, rows=600, users=5, top_k=2, capacity=0.2
+    )
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_bound_is_never_above_the_optimum(seed, random_instance, brute_force_latency):
     instance = _instance(random_instance, seed)
@@ -279,9 +286,7 @@ def test_more_servers_than_a_tree_has(servers, top_k, random_instance):
 
 def test_a_wanted_gap_ends_the_split(random_instance, monkeypatch):
     monkeypatch.setattr("expertcache.decomposition.large_layers.ColumnGeneration", None)
-    instance = random_instance(
-        1, layers=3, experts=20, servers=3, rows=300, users=5, top_k=2, capacity=0.2
-    )
+    instance = _large(random_instance)
     found = solve(instance, "decomposition", limits=Limits(gap=9.0))
     assert found.stopped_by == "gap"
     assert 0 < found.gap <= 9.0
@@ -322,9 +327,7 @@ def test_any_number_of_processes_splits_alike(random_instance):
 
 
 def test_processes_that_are_stopped_while_they_split(random_instance):
-    instance = random_instance(
-        1, layers=3, experts=20, servers=3, rows=600, users=5, top_k=2, capacity=0.2
-    )
+    instance = _large(random_instance)
     begun = []
 
     def stop(event):
@@ -337,9 +340,7 @@ def test_processes_that_are_stopped_while_they_split(random_instance):
 
 
 def test_a_process_that_dies_costs_no_placement(random_instance):
-    instance = random_instance(
-        1, layers=3, experts=20, servers=3, rows=600, users=5, top_k=2, capacity=0.2
-    )
+    instance = _large(random_instance)
     known = []
 
     def kill(event):
@@ -354,6 +355,8 @@ def test_a_process_that_dies_costs_no_placement(random_instance):
     assert "process has died" in found.summary()
     assert found.latency_s <= min(event.latency_s for event in known if event.latency_s)
     assert found.bound_latency_s > 0
+    found = solve(instance, "exact", limits=Limits(threads=2), callback=kill)
+    assert (found.status, found.stopped_by) == ("feasible", "error")
     alone = bound(instance, "decomposition", limits=Limits(threads=2), callback=kill)
     assert alone.stopped_by == "error"
     assert alone.bound_latency_s > 0
